@@ -1,0 +1,19 @@
+//! Where a player's writes go: a socket, an HTTP/2 stream, or memory.
+
+use std::future::Future;
+
+use crate::wire::Frame;
+
+/// The other end has gone: nothing written from now on arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// One open response body. A write is acknowledged once the transport has taken all of it.
+pub trait Sink: Send {
+    /// Writes the frames as one write and flushes it. Cancel-safe only in that a dropped write
+    /// leaves the stream unusable: the caller must not write again after dropping one.
+    fn write(&mut self, frames: &[Frame]) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Resolves when the other end has gone. Cancel-safe; does not read ahead without bound.
+    fn gone(&mut self) -> impl Future<Output = ()> + Send;
+}

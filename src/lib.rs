@@ -1,0 +1,6 @@
+//! A scriptable, scenario-driven mock Server-Sent Events server, configured by files.
+pub mod engine;
+pub mod event;
+pub mod request;
+pub mod scenario;
+pub mod wire;

@@ -1,0 +1,62 @@
+//! A request as plain bytes, of nobody's framework: what matching, expressions and the journal see.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+/// The protocol a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+impl Version {
+    /// The protocol's name as it stands in a request line (`HTTP/1.1`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+            Version::Http2 => "HTTP/2",
+        }
+    }
+}
+
+/// One HTTP request, its body read to the end (RFC 9110).
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Upper-case method, as sent.
+    pub method: String,
+    /// The target's path, still percent-encoded, without the query.
+    pub path: String,
+    /// The target's query, still percent-encoded, without `?`; `None` without a `?`.
+    pub query: Option<String>,
+    /// Header fields in the order sent; names in lower case.
+    pub headers: Vec<(String, Bytes)>,
+    /// The whole body; empty if there was none.
+    pub body: Bytes,
+    /// The protocol.
+    pub version: Version,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// The client's address.
+    pub peer: SocketAddr,
+}
+
+impl Request {
+    /// The first value of a header; `name` in lower case.
+    pub fn header(&self, name: &str) -> Option<&Bytes> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+    }
+
+    /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`.
+    pub fn origin(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let host = self.header("host").map(|h| String::from_utf8_lossy(h).into_owned());
+        format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
+    }
+}

@@ -1,0 +1,2 @@
+//! File → scenario.
+pub mod model;
