@@ -1,6 +1,13 @@
 //! A scriptable, scenario-driven mock Server-Sent Events server, configured by files.
+pub mod clock;
 pub mod engine;
 pub mod event;
+pub mod expr;
+pub mod matching;
+pub mod plan;
 pub mod request;
 pub mod scenario;
+pub mod session;
+pub mod text;
+pub mod topic;
 pub mod wire;

@@ -53,10 +53,39 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 
+    /// All values of a header joined with `, ` (RFC 9110 §5.3), as text; `name` in lower case.
+    pub fn header_text(&self, name: &str) -> Option<String> {
+        let values: Vec<String> = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, v)| crate::text::from_bytes(v))
+            .collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
     /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`.
     pub fn origin(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        let host = self.header("host").map(|h| String::from_utf8_lossy(h).into_owned());
+        let host = self
+            .header("host")
+            .map(|h| String::from_utf8_lossy(h).into_owned());
         format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
+    }
+}
+
+impl Request {
+    /// A request with nothing but a method and a path, as `play` and the tests make them.
+    pub fn example(method: &str, path: &str) -> Request {
+        Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: None,
+            headers: vec![("host".to_owned(), Bytes::from_static(b"localhost"))],
+            body: Bytes::new(),
+            version: Version::Http11,
+            tls: false,
+            peer: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
     }
 }

@@ -1,2 +1,25 @@
-//! File → scenario.
+//! File → scenario: what a user writes, checked and turned into what is valid by construction.
+//!
+//! Pure, except `load.rs`, which reads files.
+
+pub mod compile;
+pub mod decode;
+pub mod diagnostic;
+pub mod duration;
+pub mod file;
+pub mod load;
 pub mod model;
+pub mod pattern;
+pub mod schema;
+pub mod yaml;
+
+pub use compile::compile;
+pub use model::Scenario;
+
+/// A status code that can be sent as a final answer, 200 to 599.
+pub fn status_code(text: &str) -> Result<u16, String> {
+    match text.trim().parse::<u16>() {
+        Ok(code) if (200..=599).contains(&code) => Ok(code),
+        _ => Err(format!("`{text}` is no status code: use 200 to 599")),
+    }
+}

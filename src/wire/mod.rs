@@ -1,5 +1,7 @@
 //! Event → bytes: pure. No sockets here; what writes them is in `server/`.
 
+pub mod encode;
 pub mod frame;
 
+pub use encode::encode;
 pub use frame::Frame;

@@ -1,0 +1,378 @@
+//! The time of scripts: real, scaled, or moved by hand.
+//!
+//! Everything a script waits for is waited for here, by a [`Worker`]. On a manual clock `advance`
+//! answers when every worker it woke has done its work and waits again: what fell due has then
+//! been written. Deadlines of the transport are real time and none of this module's business.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A session's time, counted from the clock's making.
+#[derive(Debug)]
+pub struct Clock {
+    began: Instant,
+    began_ms: u64,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Real,
+    Scaled(f64),
+    Manual(Manual),
+}
+
+#[derive(Debug, Default)]
+struct Manual {
+    state: Mutex<State>,
+    quiet: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now: Duration,
+    /// Workers not waiting, and deliveries not yet taken up.
+    busy: usize,
+    next_key: u64,
+    sleepers: BTreeMap<(Duration, u64), Waker>,
+}
+
+impl Clock {
+    /// Time as it passes.
+    pub fn real() -> Arc<Clock> {
+        Clock::of(Kind::Real)
+    }
+
+    /// Time that passes `factor` times as fast; the factor must be positive and finite.
+    pub fn scaled(factor: f64) -> Arc<Clock> {
+        assert!(
+            factor.is_finite() && factor > 0.0,
+            "a time scale must be positive"
+        );
+        Clock::of(Kind::Scaled(factor))
+    }
+
+    /// Time that stands until it is advanced.
+    pub fn manual() -> Arc<Clock> {
+        Clock::of(Kind::Manual(Manual::default()))
+    }
+
+    fn of(kind: Kind) -> Arc<Clock> {
+        let began_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as u64);
+        Arc::new(Clock {
+            began: Instant::now(),
+            began_ms,
+            kind,
+        })
+    }
+
+    /// The time since the clock was made.
+    pub fn now(&self) -> Duration {
+        match &self.kind {
+            Kind::Real => self.began.elapsed(),
+            Kind::Scaled(factor) => self.began.elapsed().mul_f64(*factor),
+            Kind::Manual(manual) => manual.lock().now,
+        }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn wall_ms(&self) -> u64 {
+        self.began_ms + self.now().as_millis() as u64
+    }
+
+    /// A worker, busy until it waits.
+    pub fn worker(self: &Arc<Clock>) -> Worker {
+        self.begin(1);
+        Worker { clock: self.clone() }
+    }
+
+    /// Work has been handed out (a message to this many subscribers) that nobody has taken up yet.
+    pub fn begin(&self, count: usize) {
+        if let Kind::Manual(manual) = &self.kind {
+            manual.lock().busy += count;
+        }
+    }
+
+    /// Work that was handed out is done.
+    pub fn done(&self, count: usize) {
+        if let Kind::Manual(manual) = &self.kind {
+            let mut state = manual.lock();
+            state.busy = state.busy.saturating_sub(count);
+            if state.busy == 0 {
+                manual.quiet.notify_waiters();
+            }
+        }
+    }
+
+    /// Moves a manual clock on, from one due time to the next, and answers when all that fell due
+    /// is done. On any other clock it answers at once.
+    pub async fn advance(&self, by: Duration) {
+        let Kind::Manual(manual) = &self.kind else { return };
+        let target = manual.lock().now + by;
+        loop {
+            manual.settle().await;
+            if !manual.fire(target) {
+                return;
+            }
+        }
+    }
+
+    /// When the next waiting worker is due, once all work is done; `None` if none waits for a time.
+    pub async fn next_due(&self) -> Option<Duration> {
+        let Kind::Manual(manual) = &self.kind else {
+            return None;
+        };
+        manual.settle().await;
+        manual.lock().sleepers.keys().next().map(|(due, _)| *due)
+    }
+}
+
+impl Manual {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody is busy.
+    async fn settle(&self) {
+        loop {
+            let quiet = self.quiet.notified();
+            tokio::pin!(quiet);
+            // Enabled before the look, so that a change in between is not missed.
+            quiet.as_mut().enable();
+            if self.lock().busy == 0 {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    /// Wakes those due at the earliest time up to `target`; false when there are none left.
+    fn fire(&self, target: Duration) -> bool {
+        let mut state = self.lock();
+        let Some(due) = state
+            .sleepers
+            .keys()
+            .next()
+            .map(|(due, _)| *due)
+            .filter(|due| *due <= target)
+        else {
+            state.now = target;
+            return false;
+        };
+        state.now = state.now.max(due);
+        while let Some(entry) = state.sleepers.first_entry().filter(|e| e.key().0 == due) {
+            entry.remove().wake();
+            state.busy += 1;
+        }
+        true
+    }
+}
+
+/// Someone whose waiting goes through the clock: a player, a delayed answer.
+#[derive(Debug)]
+pub struct Worker {
+    clock: Arc<Clock>,
+}
+
+impl Worker {
+    /// The clock it works by.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    /// Waits until a time of the clock.
+    pub async fn sleep_until(&mut self, due: Duration) {
+        self.wait(Some(due), std::future::pending::<()>()).await;
+    }
+
+    /// Waits for something that is not the clock's, or until a time of the clock: `None` when the
+    /// time came first.
+    pub async fn wait<F: Future>(&mut self, due: Option<Duration>, other: F) -> Option<F::Output> {
+        match &self.clock.kind {
+            Kind::Manual(manual) => Parked::new(manual, due).join(other).await,
+            kind => {
+                let Some(due) = due else { return Some(other.await) };
+                let factor = if let Kind::Scaled(factor) = kind {
+                    *factor
+                } else {
+                    1.0
+                };
+                let due = if factor == 1.0 { due } else { due.div_f64(factor) };
+                tokio::select! {
+                    biased;
+                    output = other => Some(output),
+                    () = tokio::time::sleep_until(self.clock.began + due) => None,
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.clock.done(1);
+    }
+}
+
+/// A worker that waits on a manual clock; it counts as busy again once this is dropped.
+struct Parked<'a> {
+    manual: &'a Manual,
+    due: Option<Duration>,
+    key: Option<(Duration, u64)>,
+    parked: bool,
+}
+
+impl<'a> Parked<'a> {
+    fn new(manual: &'a Manual, due: Option<Duration>) -> Parked<'a> {
+        Parked {
+            manual,
+            due,
+            key: None,
+            parked: false,
+        }
+    }
+
+    async fn join<F: Future>(mut self, other: F) -> Option<F::Output> {
+        tokio::pin!(other);
+        std::future::poll_fn(|cx| match other.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Pin::new(&mut self).poll_time(cx).map(|()| None),
+        })
+        .await
+    }
+
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.manual.lock();
+        if let Some(key) = self.key {
+            return match state.sleepers.get_mut(&key) {
+                Some(waker) => {
+                    waker.clone_from(cx.waker());
+                    Poll::Pending
+                }
+                None => {
+                    // Fired: whoever fired it counted this worker as busy already.
+                    self.parked = false;
+                    self.key = None;
+                    Poll::Ready(())
+                }
+            };
+        }
+        if self.due.is_some_and(|due| due <= state.now) {
+            return Poll::Ready(());
+        }
+        if let Some(due) = self.due {
+            let key = (due, state.next_key);
+            state.next_key += 1;
+            state.sleepers.insert(key, cx.waker().clone());
+            self.key = Some(key);
+        }
+        if !self.parked {
+            self.parked = true;
+            state.busy = state.busy.saturating_sub(1);
+            if state.busy == 0 {
+                self.manual.quiet.notify_waiters();
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        if !self.parked {
+            return;
+        }
+        let mut state = self.manual.lock();
+        let fired = self.key.is_some_and(|key| state.sleepers.remove(&key).is_none());
+        if !fired {
+            state.busy += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+
+    fn second(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[tokio::test]
+    async fn advancing_answers_when_everything_due_is_done() {
+        let clock = Clock::manual();
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        for id in 0..3u64 {
+            let mut worker = clock.worker();
+            let tx = tx.clone();
+            tokio::spawn(async move {
+                for n in 1..=3 {
+                    worker.sleep_until(second(n * (id + 1))).await;
+                    // Work that takes several turns of the runtime.
+                    for _ in 0..5 {
+                        tokio::task::yield_now().await;
+                    }
+                    tx.send((worker.clock().now().as_secs(), id)).unwrap();
+                }
+            });
+        }
+        clock.advance(second(3)).await;
+        let mut seen = Vec::new();
+        while let Ok(event) = rx.try_recv() {
+            seen.push(event);
+        }
+        seen.sort();
+        assert_eq!(seen, [(1, 0), (2, 0), (2, 1), (3, 0), (3, 2)]);
+        assert_eq!(clock.now(), second(3));
+        assert_eq!(clock.next_due().await, Some(second(4)));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_waits_for_something_else_blocks_nobody_until_it_comes() {
+        let clock = Clock::manual();
+        let (tx, mut rx) = mpsc::unbounded_channel::<()>();
+        let mut worker = clock.worker();
+        let task = tokio::spawn(async move {
+            let got = worker.wait(None, rx.recv()).await;
+            worker.clock().done(1);
+            worker.sleep_until(second(9)).await;
+            got
+        });
+        clock.advance(second(1)).await;
+        clock.begin(1);
+        tx.send(()).unwrap();
+        assert_eq!(clock.next_due().await, Some(second(9)));
+        clock.advance(second(8)).await;
+        assert_eq!(task.await.unwrap(), Some(Some(())));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_wait_leaves_no_sleeper_behind() {
+        let clock = Clock::manual();
+        let mut worker = clock.worker();
+        let early = worker.wait(Some(second(5)), std::future::ready(7)).await;
+        assert_eq!(early, Some(7));
+        drop(worker);
+        assert_eq!(clock.next_due().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_scaled_clock_runs_faster() {
+        let clock = Clock::scaled(1000.0);
+        let mut worker = clock.worker();
+        let began = std::time::Instant::now();
+        worker.sleep_until(second(100)).await;
+        assert!(clock.now() >= second(100));
+        assert!(began.elapsed() < second(50));
+    }
+}

@@ -1,0 +1,122 @@
+//! The functions of the scenario language. All chance in them comes from the stream's own draws.
+
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::scope::{DRAWS, Draws, TOPICS, Topics};
+
+/// Filters worth suggesting for a misspelt one.
+pub(super) const FILTERS: &[&str] = &[
+    "abs",
+    "batch",
+    "capitalize",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "lstrip",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+];
+
+/// Tests worth suggesting for a misspelt one.
+pub(super) const TESTS: &[&str] = &[
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "false",
+    "in",
+    "integer",
+    "iterable",
+    "mapping",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "string",
+    "true",
+    "undefined",
+];
+
+pub(super) fn add(env: &mut Environment<'static>) {
+    env.add_function("letter", letter);
+    env.add_function("uuid", uuid);
+    env.add_function("random_int", random_int);
+    env.add_function("pick", pick);
+    env.add_function("topic", topic);
+}
+
+/// A lower-case letter, each as likely as the others.
+fn letter(state: &State) -> Result<String, Error> {
+    Ok(char::from(b'a' + draws(state)?.lock().below(26) as u8).to_string())
+}
+
+/// A version 4 UUID.
+fn uuid(state: &State) -> Result<String, Error> {
+    Ok(draws(state)?.lock().uuid())
+}
+
+/// A whole number between two bounds, both included.
+fn random_int(state: &State, a: i64, b: i64) -> Result<i64, Error> {
+    Ok(draws(state)?.lock().between(a, b))
+}
+
+/// One entry of a list.
+fn pick(state: &State, list: Value) -> Result<Value, Error> {
+    let items: Vec<Value> = list.try_iter()?.collect();
+    if items.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "pick() needs a list with at least one entry",
+        ));
+    }
+    let index = draws(state)?.lock().below(items.len() as u64) as usize;
+    Ok(items[index].clone())
+}
+
+/// What a topic is like now: `clients`, `count`, `last`.
+fn topic(state: &State, name: String) -> Result<Value, Error> {
+    let topics = state.lookup(TOPICS).ok_or_else(no_stream)?;
+    let topics = topics.downcast_object_ref::<Topics>().ok_or_else(no_stream)?;
+    Ok(topics.describe(&name))
+}
+
+fn draws(state: &State) -> Result<std::sync::Arc<Draws>, Error> {
+    state
+        .lookup(DRAWS)
+        .and_then(|value| value.downcast_object::<Draws>())
+        .ok_or_else(no_stream)
+}
+
+fn no_stream() -> Error {
+    Error::new(
+        ErrorKind::InvalidOperation,
+        "this function has no stream to work for here",
+    )
+}

@@ -1,0 +1,119 @@
+//! Scenario + request → the endpoint that answers, or why none does. Pure.
+
+use crate::request::Request;
+use crate::scenario::Scenario;
+use crate::scenario::diagnostic::nearest;
+use crate::scenario::model::{Endpoint, Methods};
+use crate::text;
+
+/// What a path's patterns captured, percent-decoded, in text form.
+pub type Captures = Vec<(String, String)>;
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Match<'s> {
+    /// This endpoint answers.
+    Found(&'s Endpoint, Captures),
+    /// No endpoint does.
+    Missed(Miss),
+}
+
+/// Why no endpoint answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    /// The path has a broken percent-escape.
+    BadPath,
+    /// The path is served, but not with this method; these it has.
+    Method(Vec<String>),
+    /// Path and method are served, but conditions did not hold; the endpoint that came nearest.
+    Condition(String),
+    /// No such path; the nearest endpoint, if one is near.
+    Path(Option<String>),
+}
+
+/// The first endpoint in file order that takes the request. `holds` decides conditions.
+pub fn find<'s, E>(
+    scenario: &'s Scenario,
+    method: &str,
+    request: &Request,
+    mut holds: impl FnMut(&'s Endpoint, &Captures) -> Result<bool, E>,
+) -> Result<Match<'s>, E> {
+    let Some(segments) = segments(&request.path) else {
+        return Ok(Match::Missed(Miss::BadPath));
+    };
+    let mut allowed: Vec<String> = Vec::new();
+    let mut refused = None;
+    for endpoint in &scenario.endpoints {
+        let Some(captures) = endpoint.path.matches_segments(&segments) else {
+            continue;
+        };
+        allow(&mut allowed, &endpoint.methods);
+        if !endpoint.methods.take(method) {
+            continue;
+        }
+        let captures: Captures = captures.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+        if endpoint.when.is_none() || holds(endpoint, &captures)? {
+            return Ok(Match::Found(endpoint, captures));
+        }
+        refused.get_or_insert_with(|| describe(endpoint));
+    }
+    Ok(Match::Missed(match refused {
+        Some(endpoint) => Miss::Condition(endpoint),
+        None if allowed.is_empty() => Miss::Path(nearest_endpoint(scenario, &request.path)),
+        None => Miss::Method(allowed),
+    }))
+}
+
+/// The methods that a path is served with, for `Allow` and preflights.
+pub fn methods(scenario: &Scenario, request: &Request) -> Vec<String> {
+    let mut allowed = Vec::new();
+    if let Some(segments) = segments(&request.path) {
+        let matching = scenario
+            .endpoints
+            .iter()
+            .filter(|e| e.path.matches_segments(&segments).is_some());
+        matching.for_each(|endpoint| allow(&mut allowed, &endpoint.methods));
+    }
+    allowed
+}
+
+/// An endpoint as people name it: `GET /sse`.
+pub fn describe(endpoint: &Endpoint) -> String {
+    format!("{} {}", endpoint.methods.describe(), endpoint.path.source())
+}
+
+fn segments(path: &str) -> Option<Vec<String>> {
+    path.split('/')
+        .map(|segment| text::percent_decode(segment, false))
+        .collect()
+}
+
+fn allow(allowed: &mut Vec<String>, methods: &Methods) {
+    let mut add = |method: &str| {
+        if !allowed.iter().any(|m| m == method) {
+            allowed.push(method.to_owned());
+        }
+    };
+    match methods {
+        Methods::Any => ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+            .into_iter()
+            .for_each(add),
+        Methods::Only(list) => {
+            for method in list {
+                add(method);
+                if method == "GET" {
+                    add("HEAD");
+                }
+            }
+        }
+    }
+}
+
+fn nearest_endpoint(scenario: &Scenario, path: &str) -> Option<String> {
+    let near = nearest(path, scenario.endpoints.iter().map(|e| e.path.source()))?;
+    scenario
+        .endpoints
+        .iter()
+        .find(|e| e.path.source() == near)
+        .map(describe)
+}

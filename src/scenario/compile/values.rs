@@ -1,0 +1,150 @@
+//! Scalars and trees: templates, durations, ids, data.
+
+use serde_json::{Map, Value as Json};
+
+use super::Compiler;
+use crate::expr::{Text, Tree};
+use crate::scenario::decode::{Anything, DurationText, Scalar};
+use crate::scenario::duration;
+use crate::scenario::model::{Data, Id, Pace};
+use crate::scenario::yaml::{Kind, Node};
+
+/// A node as JSON, without templates.
+pub(super) fn constant(node: &Node) -> Json {
+    match &node.kind {
+        Kind::Null(_) => Json::Null,
+        Kind::Bool(b) => Json::Bool(*b),
+        Kind::Number(n, _) => Json::Number(n.clone()),
+        Kind::Text(s) => Json::String(s.clone()),
+        Kind::List(items) => Json::Array(items.iter().map(constant).collect()),
+        Kind::Map(entries) => {
+            let entry = |(k, v): &(Node, Node)| (k.scalar().unwrap_or("").to_owned(), constant(v));
+            Json::Object(entries.iter().map(entry).collect::<Map<_, _>>())
+        }
+    }
+}
+
+impl Compiler {
+    /// Text that may hold templates; `None` for `~` or a mistake.
+    pub(super) fn text(&mut self, scalar: &Scalar, names: &[String]) -> Option<Text> {
+        let source = crate::text::from_bytes(scalar.text.as_deref()?.as_bytes());
+        match self.expressions.text(&source, names) {
+            Ok(text) => Some(text),
+            Err(fault) => {
+                self.fault(&scalar.span, fault);
+                None
+            }
+        }
+    }
+
+    /// A duration, a range, or a template of either.
+    pub(super) fn pace(&mut self, file: &DurationText, names: &[String]) -> Option<Pace> {
+        match self.text(&file.0, names)? {
+            Text::Fixed(text) => match duration::parse_range(&text) {
+                Ok(range) => Some(Pace::Range {
+                    low: range.low,
+                    high: range.high,
+                }),
+                Err(message) => {
+                    self.error(&file.0.span, message);
+                    None
+                }
+            },
+            template => Some(Pace::Template(template)),
+        }
+    }
+
+    /// One duration that is known now: neither a range nor a template.
+    pub(super) fn duration(&mut self, file: &DurationText) -> Option<std::time::Duration> {
+        match self.pace(file, &[])? {
+            Pace::Range { low, high } if low == high => Some(low),
+            _ => {
+                self.error(
+                    &file.0.span,
+                    "this must be one fixed duration, no range and no template",
+                );
+                None
+            }
+        }
+    }
+
+    /// `uuid`, `counter`, or a template.
+    pub(super) fn id(&mut self, scalar: &Scalar, names: &[String]) -> Option<Id> {
+        match scalar.text.as_deref() {
+            Some("uuid") => Some(Id::Uuid),
+            Some("counter") => Some(Id::Counter),
+            _ => self.text(scalar, names).map(Id::Text),
+        }
+    }
+
+    /// An event's data: scalars as written, anything else as JSON.
+    pub(super) fn data(&mut self, file: &Anything, names: &[String]) -> Option<Data> {
+        let node = &file.0;
+        if let Kind::List(items) = &node.kind
+            && let [item] = items.as_slice()
+            && node.span.text().starts_with('[')
+            && item.scalar() == Some("DONE")
+        {
+            let message = "`[DONE]` without quotes is a list to YAML and would be sent as [\"DONE\"]";
+            self.errors.push(
+                crate::scenario::diagnostic::Diagnostic::error(&node.span, message)
+                    .hint("write \"[DONE]\" with quotes; for the list write [\"DONE\"]"),
+            );
+        }
+        match node.scalar() {
+            Some("~" | "") if node.is_null() => None,
+            Some(text) => {
+                let scalar = Scalar {
+                    span: node.span.clone(),
+                    text: Some(text.to_owned()),
+                };
+                self.text(&scalar, names).map(Data::Text)
+            }
+            None => Some(Data::Json(self.tree(node, names))),
+        }
+    }
+
+    /// A tree of values with templates in its texts.
+    pub(super) fn tree(&mut self, node: &Node, names: &[String]) -> Tree {
+        match &node.kind {
+            Kind::List(items) => {
+                let items: Vec<Tree> = items.iter().map(|item| self.tree(item, names)).collect();
+                let fixed: Option<Vec<Json>> = items.iter().map(|t| t.as_fixed().cloned()).collect();
+                fixed.map_or(Tree::List(items), |list| Tree::Fixed(Json::Array(list)))
+            }
+            Kind::Map(entries) => self.map(entries, names),
+            Kind::Text(text) => {
+                let scalar = Scalar {
+                    span: node.span.clone(),
+                    text: Some(text.clone()),
+                };
+                match self.text(&scalar, names) {
+                    Some(Text::Fixed(text)) => Tree::Fixed(Json::String(text.to_string())),
+                    Some(text) => Tree::Text(text),
+                    None => Tree::Fixed(Json::Null),
+                }
+            }
+            _ => Tree::Fixed(constant(node)),
+        }
+    }
+
+    fn map(&mut self, entries: &[(Node, Node)], names: &[String]) -> Tree {
+        let mut all = Vec::new();
+        for (key, value) in entries {
+            let text = key.scalar().map(str::to_owned);
+            let scalar = Scalar {
+                span: key.span.clone(),
+                text,
+            };
+            if let Some(key) = self.text(&scalar, names) {
+                all.push((key, self.tree(value, names)));
+            }
+        }
+        let fixed = |(key, value): &(Text, Tree)| match (key, value.as_fixed()) {
+            (Text::Fixed(key), Some(value)) => Some((key.to_string(), value.clone())),
+            _ => None,
+        };
+        let map: Option<Map<String, Json>> = all.iter().map(fixed).collect();
+        map.map_or(Tree::Map(all), |map| Tree::Fixed(Json::Object(map)))
+    }
+}

@@ -1,0 +1,230 @@
+//! What is wrong with a scenario: where, what, and what to do about it.
+
+use std::fmt::{self, Write as _};
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::Serialize;
+
+/// The text of one scenario file, shared by everything that points into it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The name to show: the path as the user gave it.
+    pub name: String,
+    /// The whole file.
+    pub text: String,
+}
+
+/// A piece of a source file, in bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The file.
+    pub source: Arc<Source>,
+    /// The byte range in it; empty where only a position is known.
+    pub range: Range<usize>,
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = self.position();
+        write!(f, "{}:{line}:{column}", self.source.name)
+    }
+}
+
+impl Span {
+    /// Line and column, both from 1; columns count characters.
+    pub fn position(&self) -> (usize, usize) {
+        let before = &self.source.text[..self.range.start.min(self.source.text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        (line, column)
+    }
+
+    /// The text it covers.
+    pub fn text(&self) -> &str {
+        self.source.text.get(self.range.clone()).unwrap_or("")
+    }
+
+    /// The first place of `word` at or behind the start, as a span of its own: narrows a caret
+    /// from a whole value to the name in it. Falls back to the whole.
+    pub fn narrow(&self, word: &str) -> Span {
+        let end = self.range.end.max(self.range.start);
+        let inside = self.source.text.get(self.range.start..end).unwrap_or("");
+        let found = (!word.is_empty()).then(|| find_word(inside, word)).flatten();
+        match found {
+            Some(at) => {
+                let start = self.range.start + at;
+                Span {
+                    source: self.source.clone(),
+                    range: start..start + word.len(),
+                }
+            }
+            None => self.clone(),
+        }
+    }
+}
+
+/// The place of `word` where it is not part of a longer name.
+fn find_word(text: &str, word: &str) -> Option<usize> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).map(|(at, _)| at).find(|&at| {
+        !text[..at].chars().next_back().is_some_and(part)
+            && !text[at + word.len()..].chars().next().is_some_and(part)
+    })
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The scenario is refused.
+    Error,
+    /// It is served, but probably not what was meant.
+    Warning,
+}
+
+/// One finding in a scenario file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Where.
+    pub span: Span,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Another place that belongs to it, and what stands there.
+    pub related: Option<(Span, String)>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub fn error(span: &Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            span: span.clone(),
+            message: message.into(),
+            hint: None,
+            related: None,
+        }
+    }
+
+    /// With a hint on what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With a hint, if there is one.
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Diagnostic {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
+    /// With another place that belongs to it.
+    pub fn related(mut self, span: &Span, what: impl Into<String>) -> Diagnostic {
+        self.related = Some((span.clone(), what.into()));
+        self
+    }
+
+    /// As shown in a terminal: the source line with a caret, the message, the hint.
+    pub fn render(&self, colour: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group =
+            level
+                .primary_title(&self.message)
+                .element(snippet(&self.span, AnnotationKind::Primary, None));
+        if let Some((span, what)) = &self.related {
+            group = group.element(snippet(span, AnnotationKind::Context, Some(what)));
+        }
+        if let Some(hint) = &self.hint {
+            group = group.element(Level::HELP.message(hint));
+        }
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        renderer.render(&[group])
+    }
+
+    /// As data, for editors and CI.
+    pub fn to_json(&self) -> serde_json::Value {
+        let (line, column) = self.span.position();
+        serde_json::json!({
+            "severity": self.severity,
+            "file": self.span.source.name,
+            "line": line,
+            "column": column,
+            "message": self.message,
+            "hint": self.hint,
+        })
+    }
+}
+
+fn snippet<'a>(
+    span: &'a Span,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let text = &span.source.text;
+    let (line, start) = line_at(text, span.range.start);
+    // A value of many lines is shown by its first line: the caret says where it begins.
+    let from = span.range.start.min(text.len()) - start;
+    let to = (span.range.end.max(span.range.start) - start)
+        .min(line.len())
+        .max(from);
+    let number = span.position().0;
+    Snippet::source(line)
+        .line_start(number)
+        .path(&span.source.name)
+        .annotation(kind.span(from..to).label(label))
+}
+
+/// The line (without its end) that holds a byte, shortened where it is very long, and its start.
+fn line_at(text: &str, at: usize) -> (&str, usize) {
+    let at = at.min(text.len());
+    let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |i| at + i);
+    let mut cut = end.min(at + 200);
+    while !text.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    (text[start..cut].trim_end_matches('\r'), start)
+}
+
+/// All findings as one text, errors and warnings in file order, with a closing count.
+pub fn render_all(diagnostics: &[Diagnostic], colour: bool) -> String {
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let _ = writeln!(out, "{}\n", diagnostic.render(colour));
+    }
+    out
+}
+
+/// The valid name nearest to a wrong one, if any is near enough to be meant.
+pub fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = wrong.to_lowercase();
+    let limit = (wrong.chars().count() / 3).max(1) + 1;
+    let score = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
+    valid
+        .into_iter()
+        .map(|name| (score(name), name))
+        .filter(|(d, name)| *d <= limit && *d < name.chars().count().max(2))
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, name)| name)
+}
+
+/// "did you mean `x`?" for the nearest of the names, or the list of all of them.
+pub fn suggest<'a>(wrong: &str, valid: &[&'a str]) -> String {
+    match nearest(wrong, valid.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if valid.is_empty() => "there are none here".into(),
+        None => format!("use one of: {}", valid.join(", ")),
+    }
+}

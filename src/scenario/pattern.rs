@@ -1,0 +1,193 @@
+//! Paths and topic names with captured parts: `/chat/{room}`, `/v{n}/x`, `/files/{rest...}`.
+
+/// A pattern: matched segment by segment, so that a capture never holds a `/` it should not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    source: String,
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Literal(String),
+    /// `prefix{name}suffix`: at least one character between them.
+    Capture {
+        prefix: String,
+        name: String,
+        suffix: String,
+    },
+    /// `{name...}`: all the rest, also nothing.
+    Rest(String),
+}
+
+impl Pattern {
+    /// Reads a pattern; the error says what is wrong with it.
+    pub fn parse(source: &str) -> Result<Pattern, String> {
+        let parts: Vec<&str> = source.split('/').collect();
+        let mut segments = Vec::new();
+        for (i, part) in parts.iter().enumerate() {
+            let segment = segment(part)?;
+            if matches!(segment, Segment::Rest(_)) && i + 1 < parts.len() {
+                return Err(format!("`{part}` takes all the rest, so it must come last"));
+            }
+            segments.push(segment);
+        }
+        let pattern = Pattern {
+            source: source.to_owned(),
+            segments,
+        };
+        let names = pattern.names();
+        match names
+            .iter()
+            .enumerate()
+            .find(|(i, name)| names[..*i].contains(name))
+        {
+            Some((_, name)) => Err(format!("the name `{name}` is captured twice")),
+            None => Ok(pattern),
+        }
+    }
+
+    /// As written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The names it captures.
+    pub fn names(&self) -> Vec<String> {
+        let name = |segment: &Segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Capture { name, .. } | Segment::Rest(name) => Some(name.clone()),
+        };
+        self.segments.iter().filter_map(name).collect()
+    }
+
+    /// The captured parts, if it matches a text whose segments stand between slashes.
+    pub fn matches(&self, text: &str) -> Option<Vec<(&str, String)>> {
+        self.matches_segments(&text.split('/').collect::<Vec<_>>())
+    }
+
+    /// The same for a text that has been split already: a path is split before its segments are
+    /// percent-decoded, so that an escaped slash stays inside its segment.
+    pub fn matches_segments(&self, parts: &[impl AsRef<str>]) -> Option<Vec<(&str, String)>> {
+        let mut captures = Vec::new();
+        for (i, segment) in self.segments.iter().enumerate() {
+            let part = parts.get(i)?.as_ref();
+            match segment {
+                Segment::Literal(literal) if literal == part => {}
+                Segment::Capture { prefix, name, suffix } => {
+                    let inner = part
+                        .strip_prefix(prefix.as_str())?
+                        .strip_suffix(suffix.as_str())?;
+                    if inner.is_empty() {
+                        return None;
+                    }
+                    captures.push((name.as_str(), inner.to_owned()));
+                }
+                Segment::Rest(name) => {
+                    let rest: Vec<&str> = parts[i..].iter().map(AsRef::as_ref).collect();
+                    captures.push((name.as_str(), rest.join("/")));
+                    return Some(captures);
+                }
+                Segment::Literal(_) => return None,
+            }
+        }
+        (parts.len() == self.segments.len()).then_some(captures)
+    }
+}
+
+fn segment(part: &str) -> Result<Segment, String> {
+    let Some(open) = part.find('{') else {
+        return match part.contains('}') {
+            true => Err(format!("`{part}` has a `}}` without its `{{`")),
+            false => Ok(Segment::Literal(part.to_owned())),
+        };
+    };
+    let Some(close) = part[open..].find('}').map(|i| open + i) else {
+        return Err(format!("`{part}` has a `{{` without its `}}`"));
+    };
+    let (prefix, name, suffix) = (&part[..open], &part[open + 1..close], &part[close + 1..]);
+    if suffix.contains(['{', '}']) || prefix.contains('}') {
+        return Err(format!(
+            "`{part}` captures twice in one segment: use one name between two slashes"
+        ));
+    }
+    if let Some(name) = name.strip_suffix("...") {
+        valid_name(name)?;
+        if !prefix.is_empty() || !suffix.is_empty() {
+            return Err(format!("`{part}`: a `{{rest...}}` must be a whole segment"));
+        }
+        return Ok(Segment::Rest(name.to_owned()));
+    }
+    valid_name(name)?;
+    Ok(Segment::Capture {
+        prefix: prefix.into(),
+        name: name.into(),
+        suffix: suffix.into(),
+    })
+}
+
+/// Names are those that expressions can use.
+pub fn valid_name(name: &str) -> Result<(), String> {
+    let mut chars = name.chars();
+    let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if first && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    Err(format!(
+        "`{name}` cannot be a name: use letters, digits and _, and begin with a letter"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matched(pattern: &str, text: &str) -> Option<String> {
+        let pattern = Pattern::parse(pattern).unwrap();
+        let captures = pattern.matches(text)?;
+        Some(
+            captures
+                .iter()
+                .map(|(n, v)| format!("{n}={v}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
+    }
+
+    #[test]
+    fn segments_match_whole() {
+        for (pattern, text, expected) in [
+            ("/sse", "/sse", Some("")),
+            ("/sse", "/sse/", None),
+            ("/sse", "/SSE", None),
+            ("/chat/{room}", "/chat/a%2Fb", Some("room=a%2Fb")),
+            ("/chat/{room}", "/chat/", None),
+            ("/chat/{room}", "/chat/a/b", None),
+            ("/v{n}/x.{ext}", "/v1/x.json", Some("n=1 ext=json")),
+            ("/files/{rest...}", "/files/a/b", Some("rest=a/b")),
+            ("/files/{rest...}", "/files/", Some("rest=")),
+            ("/files/{rest...}", "/files", None),
+            ("/m/{model}:stream", "/m/g:1:stream", Some("model=g:1")),
+            ("/m/{a}aa", "/m/aa", None),
+        ] {
+            assert_eq!(matched(pattern, text).as_deref(), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns_are_explained() {
+        for (pattern, expected) in [
+            ("/{a}{b}", "twice in one segment"),
+            ("/{a}/{a}", "captured twice"),
+            ("/{a", "without its"),
+            ("/a}", "without its"),
+            ("/{}", "cannot be a name"),
+            ("/{1a}", "cannot be a name"),
+            ("/{r...}/x", "must come last"),
+            ("/x{r...}", "whole segment"),
+        ] {
+            let error = Pattern::parse(pattern).unwrap_err();
+            assert!(error.contains(expected), "{pattern}: {error}");
+        }
+    }
+}
