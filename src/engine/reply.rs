@@ -1,0 +1,85 @@
+//! What a request gets: a head, and bytes or a stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Performance;
+use crate::scenario::model::CorsPolicy;
+
+/// The head of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The status code.
+    pub status: u16,
+    /// The header fields, in order.
+    pub headers: Vec<(String, Bytes)>,
+}
+
+impl Head {
+    /// A head with a content type.
+    pub fn new(status: u16, content_type: Option<&str>) -> Head {
+        let mut head = Head { status, headers: Vec::new() };
+        if let Some(kind) = content_type {
+            head.push("content-type", kind);
+        }
+        head
+    }
+
+    /// Adds a field.
+    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        self.headers.push((name.to_owned(), Bytes::copy_from_slice(value.as_ref())));
+    }
+
+    /// Removes all fields of a name, in any case.
+    pub fn remove(&mut self, name: &str) {
+        self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+    }
+
+    /// The first value of a field, in any case.
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+}
+
+/// The body of an answer.
+pub enum ReplyBody {
+    /// These bytes.
+    Full(Bytes),
+    /// A stream to be played.
+    Stream(Box<Performance>),
+}
+
+/// A whole answer.
+pub struct Reply {
+    /// The head.
+    pub head: Head,
+    /// How long to wait, on the session's clock, before the head is sent.
+    pub after: Duration,
+    /// The body.
+    pub body: ReplyBody,
+    /// The cross-origin rules that hold for it.
+    pub cors: Option<Arc<CorsPolicy>>,
+}
+
+impl Reply {
+    /// An error answer as a problem document (RFC 9457).
+    pub fn problem(status: u16, title: &str, detail: &str) -> Reply {
+        let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
+        let mut text = body.to_string();
+        text.push('\n');
+        Reply {
+            head: Head::new(status, Some("application/problem+json")),
+            after: Duration::ZERO,
+            body: ReplyBody::Full(text.into()),
+            cors: None,
+        }
+    }
+
+    /// With cross-origin rules.
+    pub fn with_cors(mut self, cors: Option<Arc<CorsPolicy>>) -> Reply {
+        self.cors = cors;
+        self
+    }
+}
