@@ -1,0 +1,254 @@
+//! Writing a stream as the body of an HTTP/2 response, and how it ends there.
+//!
+//! The player runs in a task of its own and hands each write over through one shared slot; hyper
+//! polls the body side. No queue stands between them: a write is acknowledged when hyper has taken
+//! all of it and asks for more.
+
+use std::{
+    collections::VecDeque,
+    error::Error as StdError,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Body;
+use poem::http::Response;
+
+use super::{
+    stream::{Running, ServerSink, StreamEnd, StreamSpec},
+    takeover::{Command, Slot},
+};
+use crate::{
+    engine::sink::{Gone, Sink},
+    scenario::model::End,
+    wire::Frame,
+};
+
+/// How long an abrupt end waits for what was written before it to leave the connection.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+/// The same once one flush was seen that may have begun too early.
+const SECOND_FLUSH_LIMIT: Duration = Duration::from_millis(20);
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+type PoemBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+/// A response body as hyper sees it.
+pub(crate) enum Payload {
+    /// Whatever the endpoint answered.
+    Poem(PoemBody),
+    /// A live stream over HTTP/2.
+    Stream(StreamBody),
+}
+
+impl Payload {
+    /// A poem response for hyper.
+    pub(crate) fn from_poem(response: poem::Response) -> Response<Payload> {
+        let response: Response<PoemBody> = response.into();
+        response.map(Payload::Poem)
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Payload::Poem(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Payload::Stream(body) => body.poll_next(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Payload::Poem(body) => body.is_end_stream(),
+            Payload::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self {
+            Payload::Poem(body) => body.size_hint(),
+            Payload::Stream(_) => http_body::SizeHint::default(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    frames: VecDeque<Bytes>,
+    /// hyper has taken all frames and asked for more.
+    idle: bool,
+    end: Option<End>,
+    body_dropped: bool,
+    player: Option<Waker>,
+    body: Option<Waker>,
+}
+
+#[derive(Default)]
+struct Handoff(Mutex<State>);
+
+impl Handoff {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// The side hyper polls.
+pub(crate) struct StreamBody(Arc<Handoff>);
+
+impl StreamBody {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        let mut state = self.0.lock();
+        if let Some(bytes) = state.frames.pop_front() {
+            return Poll::Ready(Some(Ok(http_body::Frame::data(bytes))));
+        }
+        match state.end {
+            Some(End::Cut { code }) => {
+                let reason = h2::Error::from(h2::Reason::from(code));
+                return Poll::Ready(Some(Err(reason.into())));
+            }
+            Some(_) => return Poll::Ready(None),
+            None => {}
+        }
+        state.idle = true;
+        state.body = Some(cx.waker().clone());
+        if let Some(player) = state.player.take() {
+            player.wake();
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.body_dropped = true;
+        state.frames.clear();
+        if let Some(player) = state.player.take() {
+            player.wake();
+        }
+    }
+}
+
+/// The body of one HTTP/2 stream.
+pub struct Http2Sink {
+    handoff: Arc<Handoff>,
+    slot: Arc<Slot>,
+}
+
+impl Http2Sink {
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        let mut state = self.handoff.lock();
+        if state.body_dropped {
+            return Poll::Ready(Err(Gone));
+        }
+        if state.idle {
+            return Poll::Ready(Ok(()));
+        }
+        state.player = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.handoff.lock();
+        if state.body_dropped {
+            return Poll::Ready(());
+        }
+        state.player = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Carries the ending out.
+    pub(crate) async fn finish(mut self, end: StreamEnd) {
+        let StreamEnd::Ended(end) = end else { return };
+        match end {
+            // A reset stream loses what h2 has not written yet.
+            End::Cut { .. } => self.flushed().await,
+            End::Reset => {
+                self.flushed().await;
+                self.slot.command(Command::Reset);
+                return self.gone().await;
+            }
+            End::Goaway => {
+                self.slot.command(Command::Goaway);
+                self.flushed().await;
+            }
+            End::Close | End::Stall | End::Hold => {}
+        }
+        let mut state = self.handoff.lock();
+        state.end = Some(end);
+        if let Some(body) = state.body.take() {
+            body.wake();
+        }
+    }
+
+    /// Waits until the connection has written what h2 holds, as far as the client's window admits
+    /// it: two flushes begun one after the other are certain to include it. A flush that is under
+    /// way may have begun too early, and a second one may have no reason to come: hence the limits.
+    async fn flushed(&self) {
+        let before = self.slot.flushes();
+        let wait_for = async |count: u64| {
+            while self.slot.flushes().wrapping_sub(before) < count {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let _ = tokio::time::timeout(FLUSH_LIMIT, wait_for(1)).await;
+        let _ = tokio::time::timeout(SECOND_FLUSH_LIMIT, wait_for(2)).await;
+    }
+}
+
+impl Sink for Http2Sink {
+    async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
+        {
+            let mut state = self.handoff.lock();
+            if state.body_dropped {
+                return Err(Gone);
+            }
+            if frames.is_empty() {
+                return Ok(());
+            }
+            state.frames.extend(frames.iter().map(Frame::body));
+            state.idle = false;
+            if let Some(body) = state.body.take() {
+                body.wake();
+            }
+        }
+        poll_fn(|cx| self.poll_written(cx)).await
+    }
+
+    fn gone(&mut self) -> impl Future<Output = ()> + Send {
+        poll_fn(|cx| self.poll_gone(cx))
+    }
+}
+
+/// Starts the stream in a task of its own and returns the body hyper is to send.
+pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
+    let handoff = Arc::new(Handoff::default());
+    let sink = Http2Sink {
+        handoff: handoff.clone(),
+        slot,
+    };
+    match spec.start(ServerSink::Http2(sink)) {
+        Some(running) => drop(tokio::spawn(run(running))),
+        None => handoff.lock().end = Some(End::Close),
+    }
+    Payload::Stream(StreamBody(handoff))
+}
+
+async fn run(running: Running) {
+    let (sink, end) = running.await;
+    if let ServerSink::Http2(sink) = sink {
+        Box::pin(sink.finish(end)).await;
+    }
+}

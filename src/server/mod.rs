@@ -1,0 +1,245 @@
+//! The HTTP edge: sockets, TLS, protocols, limits and the endings of streams.
+//!
+//! Only this folder names poem and hyper's server side. What a response says is decided by the
+//! poem endpoint handed to [`Server::serve`]; what is written of it, when, and how it ends on the
+//! wire is decided here. An endpoint that wants a live stream puts a [`StreamSpec`] into its
+//! response's extensions; every other response goes through hyper as it is.
+//!
+//! The transport's own deadlines are real time. A stream is never timed out.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use poem::{Response, endpoint::BoxEndpoint, endpoint::DynEndpoint};
+use tokio::{
+    net::{TcpListener, TcpSocket, lookup_host},
+    sync::watch,
+};
+
+mod accept;
+mod http1;
+mod http2;
+mod io_kind;
+mod live;
+pub mod problem;
+pub mod redirect;
+mod service;
+mod stream;
+mod takeover;
+mod tls;
+
+pub use http1::Http1Sink;
+pub use http2::Http2Sink;
+pub use problem::problem;
+pub use stream::{ServerSink, StreamEnd, StreamSpec};
+pub use tls::TlsFiles;
+
+/// What the transport may be told; everything has a default that suits a developer's machine.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Name or address to listen on. A name that resolves to several addresses gets them all.
+    pub host: String,
+    /// TCP port; 0 picks a free one, the same for every address.
+    pub port: u16,
+    /// Certificate and key; without them the port speaks cleartext only.
+    pub tls: Option<TlsFiles>,
+    /// Redirect cleartext requests to https on the same port (`/__mock/*` excepted).
+    pub redirect_https: bool,
+    /// Open connections served at the same time; those beyond it are answered with 503.
+    pub max_connections: usize,
+    /// Largest request head in bytes; beyond it the answer is 431. At least 8,192.
+    pub max_header_bytes: usize,
+    /// How long a new connection may stay silent, its TLS handshake included.
+    pub handshake_timeout: Duration,
+    /// How long the head of an HTTP/1.1 request may take, and how long a kept connection may idle
+    /// before its next request.
+    pub header_read_timeout: Duration,
+    /// HTTP/2 streams open at the same time on one connection.
+    pub h2_max_concurrent_streams: u32,
+    /// How often an HTTP/2 connection is sent a PING; `None` never.
+    pub h2_keepalive_interval: Option<Duration>,
+    /// How long the answer to such a PING may take before the connection is dropped.
+    pub h2_keepalive_timeout: Duration,
+    /// SO_SNDBUF of accepted sockets in bytes; `None` leaves it to the system. It bounds the memory
+    /// a stalled client costs.
+    pub send_buffer_bytes: Option<usize>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
+            host: "127.0.0.1".into(),
+            port: 4043,
+            tls: None,
+            redirect_https: false,
+            max_connections: 16_384,
+            max_header_bytes: 64 * 1024,
+            handshake_timeout: Duration::from_secs(10),
+            header_read_timeout: Duration::from_secs(60),
+            h2_max_concurrent_streams: 250,
+            h2_keepalive_interval: Some(Duration::from_secs(60)),
+            h2_keepalive_timeout: Duration::from_secs(20),
+            send_buffer_bytes: None,
+        }
+    }
+}
+
+/// How far a shutdown has come; only ever moved forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Everything is served.
+    Running,
+    /// No connection outlives what it is doing: idle and silent connections are closed at once,
+    /// HTTP/1.1 answers get `connection: close`, HTTP/2 connections get GOAWAY. Streams go on until
+    /// whoever feeds them ends them. New connections are still accepted, for one request each.
+    Draining,
+    /// Listeners, connections and streams are dropped at once.
+    Closed,
+}
+
+/// Where the server learns of a shutdown. A dropped sender counts as [`Phase::Closed`].
+pub type Shutdown = watch::Receiver<Phase>;
+
+/// The endpoint that answers, shared by all connections.
+pub(crate) type App = Arc<dyn DynEndpoint<Output = Response>>;
+
+/// What every connection of one server shares.
+pub(crate) struct Shared {
+    pub(crate) config: ServerConfig,
+    pub(crate) app: App,
+    pub(crate) tls: Option<tls::Tls>,
+    pub(crate) live: Arc<live::Live>,
+    pub(crate) phase: Shutdown,
+}
+
+impl Shared {
+    /// Whether connections may be kept for another request.
+    pub(crate) fn keeps_connections(&self) -> bool {
+        *self.phase.borrow() == Phase::Running && self.phase.has_changed().is_ok()
+    }
+}
+
+/// A bound server: its addresses are known, nothing is accepted yet.
+pub struct Server {
+    config: ServerConfig,
+    listeners: Vec<TcpListener>,
+    tls: Option<tls::Tls>,
+}
+
+impl Server {
+    /// Reads the certificate and binds every address the host resolves to.
+    pub async fn bind(config: ServerConfig) -> io::Result<Server> {
+        let tls = config.tls.as_ref().map(tls::Tls::load).transpose()?;
+        let listeners = bind_all(&config).await?;
+        Ok(Server {
+            config,
+            listeners,
+            tls,
+        })
+    }
+
+    /// The addresses bound, in the order the host resolved to.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|l| l.local_addr().ok())
+            .collect()
+    }
+
+    /// Serves until [`Phase::Closed`], or until [`Phase::Draining`] has left no connection.
+    ///
+    /// When it returns, the listeners are closed and every connection's task has been told to end.
+    pub async fn serve(self, endpoint: BoxEndpoint<'static>, mut phase: Shutdown) {
+        let shared = Arc::new(Shared {
+            config: self.config,
+            app: Arc::from(endpoint),
+            tls: self.tls,
+            live: live::Live::new(),
+            phase: phase.clone(),
+        });
+        let mut background = tokio::task::JoinSet::new();
+        for listener in self.listeners {
+            background.spawn(accept::accept_loop(listener, shared.clone()));
+        }
+        if let Some(tls) = &shared.tls {
+            background.spawn(tls.watch());
+        }
+        let draining = phase.wait_for(|p| *p >= Phase::Draining).await.map(|p| *p);
+        if let Ok(Phase::Draining) = draining {
+            tokio::select! {
+                () = shared.live.empty() => {}
+                _ = phase.wait_for(|p| *p == Phase::Closed) => {}
+            }
+        }
+        background.shutdown().await;
+        shared.live.abort_all();
+    }
+}
+
+/// Binds each address of the host; one that the machine lacks (often `::1`) is left out as long as
+/// another one could be bound.
+async fn bind_all(config: &ServerConfig) -> io::Result<Vec<TcpListener>> {
+    let explain = |e: io::Error, what: &str| io::Error::new(e.kind(), format!("{what}: {e}"));
+    let host = config.host.trim_start_matches('[').trim_end_matches(']');
+    let mut addrs: Vec<SocketAddr> = match host.parse::<IpAddr>() {
+        Ok(ip) => vec![SocketAddr::new(ip, config.port)],
+        Err(_) => lookup_host((host, config.port))
+            .await
+            .map_err(|e| explain(e, &format!("cannot resolve host {host:?}")))?
+            .collect(),
+    };
+    addrs.dedup();
+    // With port 0 the system picks a port for the first address only; the others may find it taken.
+    let attempts = if config.port == 0 { 20 } else { 1 };
+    let mut result = Err(io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("host {host:?} has no address"),
+    ));
+    for _ in 0..attempts {
+        result =
+            bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
+        if !matches!(&result, Err(e) if e.kind() == io::ErrorKind::AddrInUse) {
+            break;
+        }
+    }
+    result
+}
+
+fn bind_each(addrs: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut absent = None;
+    let mut port = addrs.first().map_or(0, SocketAddr::port);
+    for addr in addrs {
+        let addr = SocketAddr::new(addr.ip(), port);
+        match bind_one(addr) {
+            Ok(listener) => {
+                port = listener.local_addr().map_or(port, |a| a.port());
+                listeners.push(listener);
+            }
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => return Err((addr, e)),
+            Err(e) => absent = Some((addr, e)),
+        }
+    }
+    match absent {
+        Some(failed) if listeners.is_empty() => return Err(failed),
+        Some((addr, e)) => tracing::warn!("not listening on {addr}: {e}"),
+        None => {}
+    }
+    Ok(listeners)
+}
+
+fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(4096)
+}

@@ -1,0 +1,325 @@
+//! One request: from hyper to the poem endpoint and back, or out of hyper as a live stream.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::{Request as HyperRequest, body::Incoming, service::Service};
+use poem::{
+    Addr, Body, Endpoint, Request, Response,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Version, header, response::Parts, uri::Scheme,
+    },
+    web::{LocalAddr, RemoteAddr},
+};
+
+use super::{
+    Shared,
+    http1::Framing,
+    http2::{self, Payload},
+    io_kind::Io,
+    problem::problem,
+    redirect::redirect,
+    stream::StreamSpec,
+    takeover::{Slot, Taken},
+};
+
+/// Whom a connection is with.
+pub(crate) struct Peer {
+    local: SocketAddr,
+    remote: SocketAddr,
+    tls: bool,
+    /// Over the limit of connections: every request is told so.
+    refused: bool,
+}
+
+impl Peer {
+    /// `None` when the socket is no longer connected.
+    pub(crate) fn of(io: &Io, refused: bool) -> Option<Peer> {
+        let (local, remote) = (io.tcp().local_addr().ok()?, io.tcp().peer_addr().ok()?);
+        Some(Peer {
+            local,
+            remote,
+            tls: io.is_tls(),
+            refused,
+        })
+    }
+}
+
+/// What hyper calls on an HTTP/1.1 connection.
+pub(crate) struct Http1Service {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) slot: Arc<Slot>,
+}
+
+/// What hyper calls on an HTTP/2 connection.
+pub(crate) struct Http2Service {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) slot: Arc<Slot>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<hyper::Response<Payload>, Infallible>> + Send>>;
+
+impl Service<HyperRequest<Incoming>> for Http1Service {
+    type Response = hyper::Response<Payload>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: HyperRequest<Incoming>) -> Answer {
+        let (shared, peer, slot) = (self.shared.clone(), self.peer.clone(), self.slot.clone());
+        Box::pin(async move {
+            let asked = Asked::of(&request);
+            let body_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+            let mut response = answer(&shared, &peer, request, Some(&body_read)).await;
+            if let Some(spec) = response.extensions_mut().remove::<StreamSpec>() {
+                if asked.allows_body(response.status()) {
+                    let reusable = asked.keeps_alive
+                        && shared.keeps_connections()
+                        && body_read.load(Ordering::Acquire);
+                    slot.take_over(taken(asked.version, response, spec, reusable));
+                    return std::future::pending().await;
+                }
+                strip_body(&mut response);
+            }
+            Ok(Payload::from_poem(response))
+        })
+    }
+}
+
+impl Service<HyperRequest<Incoming>> for Http2Service {
+    type Response = hyper::Response<Payload>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, mut request: HyperRequest<Incoming>) -> Answer {
+        let (shared, peer, slot) = (self.shared.clone(), self.peer.clone(), self.slot.clone());
+        Box::pin(async move {
+            name_host(&mut request);
+            let asked = Asked::of(&request);
+            let mut response = answer(&shared, &peer, request, None).await;
+            if let Some(spec) = response.extensions_mut().remove::<StreamSpec>() {
+                strip_body(&mut response);
+                if asked.allows_body(response.status()) {
+                    response.headers_mut().remove(header::TRANSFER_ENCODING);
+                    let (parts, _) = Payload::from_poem(response).into_parts();
+                    let body = http2::start(&spec, slot);
+                    return Ok(hyper::Response::from_parts(parts, body));
+                }
+            }
+            Ok(Payload::from_poem(response))
+        })
+    }
+}
+
+/// What is needed of a request once the endpoint has swallowed it.
+struct Asked {
+    version: Version,
+    head: bool,
+    keeps_alive: bool,
+}
+
+impl Asked {
+    fn of(request: &HyperRequest<Incoming>) -> Asked {
+        let version = request.version();
+        let closes = has_token(request.headers(), "close");
+        Asked {
+            version,
+            head: request.method() == Method::HEAD,
+            keeps_alive: version == Version::HTTP_11 && !closes,
+        }
+    }
+
+    fn allows_body(&self, status: StatusCode) -> bool {
+        let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        !self.head && !bodiless.contains(&status) && !status.is_informational()
+    }
+}
+
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let values = headers.get_all(header::CONNECTION).iter();
+    values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .any(|t| t.trim().eq_ignore_ascii_case(token))
+}
+
+/// HTTP/2 names the host in `:authority`; endpoints look for it in `host`.
+fn name_host(request: &mut HyperRequest<Incoming>) {
+    if request.headers().contains_key(header::HOST) {
+        return;
+    }
+    let authority = request
+        .uri()
+        .authority()
+        .map(|a| HeaderValue::from_str(a.as_str()));
+    if let Some(Ok(host)) = authority {
+        request.headers_mut().insert(header::HOST, host);
+    }
+}
+
+/// The response, with its `date`. `body_read` is set once the request's body was read to its end.
+async fn answer(
+    shared: &Shared,
+    peer: &Peer,
+    request: HyperRequest<Incoming>,
+    body_read: Option<&Arc<AtomicBool>>,
+) -> Response {
+    let mut response = match early_answer(shared, peer, &request) {
+        Some(response) => response,
+        None => {
+            let scheme = if peer.tls {
+                Scheme::HTTPS
+            } else {
+                Scheme::HTTP
+            };
+            let local = LocalAddr(Addr::SocketAddr(peer.local));
+            let remote = RemoteAddr(Addr::SocketAddr(peer.remote));
+            let mut request: Request = (request, local, remote, scheme).into();
+            if let Some(done) = body_read {
+                let inner = request.take_body().into();
+                request.set_body(Body::from(
+                    WatchedBody {
+                        inner,
+                        done: done.clone(),
+                    }
+                    .boxed(),
+                ));
+            }
+            shared.app.get_response(request).await
+        }
+    };
+    response
+        .headers_mut()
+        .entry(header::DATE)
+        .or_insert_with(date);
+    response
+}
+
+fn date() -> HeaderValue {
+    let now = httpdate::fmt_http_date(SystemTime::now());
+    HeaderValue::from_str(&now).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Answers that no endpoint is asked for.
+fn early_answer(
+    shared: &Shared,
+    peer: &Peer,
+    request: &HyperRequest<Incoming>,
+) -> Option<Response> {
+    if peer.refused {
+        let max = shared.config.max_connections;
+        let detail = format!("the limit of {max} connections is reached");
+        return Some(problem(StatusCode::SERVICE_UNAVAILABLE, &detail));
+    }
+    if !shared.config.redirect_https || peer.tls || shared.tls.is_none() {
+        return None;
+    }
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok());
+    let host = request.uri().authority().map(|a| a.as_str()).or(host);
+    let target = request.uri().path_and_query().map_or("/", |t| t.as_str());
+    redirect(request.method(), host, target, peer.local.port())
+}
+
+/// Leaves the head of a stream that has no body to send.
+fn strip_body(response: &mut Response) {
+    response.set_body(Body::empty());
+}
+
+/// The head of a taken over stream, and how its body is framed.
+fn taken(version: Version, response: Response, spec: StreamSpec, reusable: bool) -> Taken {
+    let (parts, _) = Payload::from_poem(response).into_parts();
+    let sized = parts.headers.contains_key(header::CONTENT_LENGTH);
+    let framing = match version {
+        _ if sized => Framing::Sized,
+        Version::HTTP_10 => Framing::UntilClose,
+        _ => Framing::Chunked,
+    };
+    let reusable = reusable && framing == Framing::Chunked && !has_token(&parts.headers, "close");
+    let head = head(version, &parts, framing, reusable);
+    Taken {
+        head,
+        spec,
+        framing,
+        reusable,
+    }
+}
+
+fn head(version: Version, parts: &Parts, framing: Framing, reusable: bool) -> Vec<u8> {
+    let version = if version == Version::HTTP_10 {
+        "HTTP/1.0"
+    } else {
+        "HTTP/1.1"
+    };
+    let reason = parts.status.canonical_reason().unwrap_or("");
+    let mut head = format!("{version} {} {reason}\r\n", parts.status.as_u16()).into_bytes();
+    let mut field = |name: &str, value: &[u8]| {
+        head.extend_from_slice(name.as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value);
+        head.extend_from_slice(b"\r\n");
+    };
+    for (name, value) in &parts.headers {
+        if *name != header::TRANSFER_ENCODING {
+            field(name.as_str(), value.as_bytes());
+        }
+    }
+    if framing == Framing::Chunked {
+        field("transfer-encoding", b"chunked");
+    }
+    if !reusable && !has_token(&parts.headers, "close") {
+        field("connection", b"close");
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+type PoemBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
+
+/// A request body that tells when it was read to its end: only then can the connection be kept.
+struct WatchedBody {
+    inner: PoemBody,
+    done: Arc<AtomicBool>,
+}
+
+impl http_body::Body for WatchedBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = self.get_mut();
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        if frame.is_none() || this.inner.is_end_stream() {
+            this.done.store(true, Ordering::Release);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
