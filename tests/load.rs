@@ -40,7 +40,7 @@ fn listening(server: &Server, events: Option<u64>) -> LoadSettings {
 /// With this time-out a run that has to give up on a message does so quickly.
 fn impatient(server: &Server) -> LoadSettings {
     LoadSettings {
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(1),
         ..publishing(server)
     }
 }
@@ -116,6 +116,25 @@ async fn a_dropped_message_is_lost_on_every_stream() {
     let report = run(impatient(&server)).await.unwrap();
     assert_eq!(faults(&report), (STREAMS as u64, 0, 0), "{report}");
     assert!(!report.succeeded());
+}
+
+#[tokio::test]
+async fn a_run_ends_at_its_limit() {
+    let server = Server::start(Fault::Drop(7)).await;
+    let mut settings = publishing(&server);
+    settings.timeout = Duration::from_secs(3600);
+    settings.limit = Duration::from_secs(1);
+    let report = run(settings.clone()).await.unwrap();
+    assert_eq!(faults(&report), (STREAMS as u64, 0, 0), "{report}");
+
+    if let Work::Publish(publish) = &mut settings.work {
+        publish.rate = Some(MESSAGES as f64 / 2.0);
+    }
+    let error = run(settings).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "--limit: posting all messages at this rate takes longer"
+    );
 }
 
 #[tokio::test]

@@ -81,6 +81,10 @@ pub struct LoadArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub timeout: Duration,
 
+    /// The longest time to post and to wait for deliveries
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub limit: Duration,
+
     /// Allow a server that is not on this machine
     #[arg(long)]
     pub allow_remote: bool,
@@ -108,6 +112,7 @@ impl TryFrom<LoadArgs> for LoadSettings {
         settings.ca = args.ca;
         settings.insecure = args.insecure;
         settings.timeout = args.timeout;
+        settings.limit = args.limit;
         settings.allow_remote = args.allow_remote;
         Ok(settings)
     }

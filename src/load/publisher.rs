@@ -34,6 +34,7 @@ pub struct Publisher {
     settings: Publish,
     head: Vec<u8>,
     patience: Duration,
+    limit: Duration,
     wire: Option<Box<dyn Wire>>,
 }
 
@@ -46,6 +47,7 @@ impl Publisher {
             head: request("POST", &publish.url, &own, &settings.headers),
             settings: publish.clone(),
             patience: settings.timeout,
+            limit: settings.limit,
             wire: None,
         })
     }
@@ -86,7 +88,7 @@ impl Publisher {
                     failures += 1;
                 }
             }
-            if failures == MOST_FAILURES {
+            if failures == MOST_FAILURES || start.elapsed() >= self.limit {
                 break;
             }
         }

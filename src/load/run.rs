@@ -68,19 +68,30 @@ fn check(settings: &LoadSettings) -> Result<(), LoadError> {
             return Err(LoadError::Setting { name, why });
         }
     }
-    if let Work::Publish(Publish {
-        rate: Some(rate), ..
-    }) = settings.work
-        // Not a number, too.
-        && !(rate > 0.0 && rate.is_finite())
-    {
-        let (name, why) = ("--rate", "it must be above 0".to_owned());
-        return Err(LoadError::Setting { name, why });
+    if let Work::Publish(publish) = &settings.work {
+        check_schedule(publish, settings.limit)?;
     }
     if let Some(pid) = settings.server_pid {
         process::check(pid)?;
     }
     process::make_room(settings.connections() as u64)
+}
+
+fn check_schedule(publish: &Publish, limit: Duration) -> Result<(), LoadError> {
+    let Some(rate) = publish.rate else {
+        return Ok(());
+    };
+    let wrong = |name, why: &str| {
+        let why = why.to_owned();
+        Err(LoadError::Setting { name, why })
+    };
+    if !rate.is_finite() || rate <= 0.0 {
+        return wrong("--rate", "it must be above 0");
+    }
+    if publish.messages as f64 / rate > limit.as_secs_f64() {
+        return wrong("--limit", "posting all messages at this rate takes longer");
+    }
+    Ok(())
 }
 
 /// Publishes warm-up messages until every stream has had one; returns how many never did.
@@ -105,7 +116,7 @@ async fn settle(
     for _ in 0..WARM_UP_ROUNDS {
         let round = publisher.warm_up(board, count).await;
         sent += round.accepted;
-        let idle = settings.timeout / WARM_UP_ROUNDS;
+        let idle = (settings.timeout / WARM_UP_ROUNDS).min(settings.limit);
         board
             .wait(idle, |board| board.warm_ups.reached(sent * alive(board)))
             .await;
@@ -125,15 +136,16 @@ async fn publish_all(
     streams: &Streams,
     settings: &LoadSettings,
 ) -> Published {
+    let deadline = tokio::time::Instant::now() + settings.limit;
     let published = publisher.publish(board).await;
-    board
-        .wait(settings.timeout, |board| {
-            let ended = board.ended();
-            let alive = streams.opened() - ended.clean - ended.broken;
-            let expected = published.accepted * alive + ended.delivered;
-            board.delivered.reached(expected)
-        })
-        .await;
+    let delivered = board.wait(settings.timeout, |board| {
+        let ended = board.ended();
+        let alive = streams.opened() - ended.clean - ended.broken;
+        let expected = published.accepted * alive + ended.delivered;
+        board.delivered.reached(expected)
+    });
+    // What has not come by then shows as lost.
+    let _ = tokio::time::timeout_at(deadline, delivered).await;
     board.delivered.disarm();
     published
 }

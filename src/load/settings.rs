@@ -34,6 +34,8 @@ pub struct LoadSettings {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The longest wait for a stream's head, for a publish answer, and for deliveries to go on.
     pub timeout: Duration,
+    /// The longest time to publish and to wait for deliveries, however well they go on.
+    pub limit: Duration,
     /// Allow a target that is not this machine.
     pub allow_remote: bool,
 }
@@ -53,6 +55,7 @@ impl LoadSettings {
             insecure: false,
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
+            limit: Duration::from_secs(600),
             allow_remote: false,
         }
     }
