@@ -1,0 +1,222 @@
+//! From an address to an open connection: resolving, the loopback rule, TCP, TLS. What belongs
+//! here: everything below HTTP.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+};
+
+use super::error::LoadError;
+use super::settings::{LoadSettings, Target};
+
+/// A connection, plain or TLS.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+const H1: &[u8] = b"http/1.1";
+const H2: &[u8] = b"h2";
+
+/// Makes connections to one target.
+pub struct Connector {
+    addresses: Vec<SocketAddr>,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    alpn: &'static [u8],
+}
+
+impl Connector {
+    /// Resolves the target, refuses other machines unless allowed, and reads the CA.
+    pub async fn new(
+        target: &Target,
+        settings: &LoadSettings,
+        http2: bool,
+    ) -> Result<Self, LoadError> {
+        let addresses = resolve(target, settings.allow_remote).await?;
+        let alpn = if http2 { H2 } else { H1 };
+        let tls = match target.tls {
+            true => Some(tls(target, settings, alpn)?),
+            false => None,
+        };
+        Ok(Self {
+            addresses,
+            tls,
+            alpn,
+        })
+    }
+
+    /// Opens a connection; the text of an error does not differ from connection to connection.
+    pub async fn connect(&self) -> Result<Box<dyn Wire>, String> {
+        let tcp = self.tcp().await.map_err(|error| describe(&error))?;
+        tcp.set_nodelay(true).map_err(|error| describe(&error))?;
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Box::new(tcp));
+        };
+        let wire = connector
+            .connect(name.clone(), tcp)
+            .await
+            .map_err(|error| format!("TLS handshake: {}", describe(&error)))?;
+        if self.alpn == H2 && wire.get_ref().1.alpn_protocol() != Some(H2) {
+            return Err("the server did not choose HTTP/2 (ALPN)".to_owned());
+        }
+        Ok(Box::new(wire))
+    }
+
+    async fn tcp(&self) -> io::Result<TcpStream> {
+        let mut first_error = None;
+        for address in &self.addresses {
+            match TcpStream::connect(address).await {
+                Ok(tcp) => return Ok(tcp),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+    }
+}
+
+/// An I/O error in words that can be counted.
+pub fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+async fn resolve(target: &Target, allow_remote: bool) -> Result<Vec<SocketAddr>, LoadError> {
+    let failed = |why: String| LoadError::Resolve {
+        host: target.host.clone(),
+        why,
+    };
+    let mut addresses: Vec<SocketAddr> =
+        tokio::net::lookup_host((target.host.as_str(), target.port))
+            .await
+            .map_err(|error| failed(error.to_string()))?
+            .collect();
+    if addresses.is_empty() {
+        return Err(failed("it has no address".to_owned()));
+    }
+    let remote = addresses
+        .iter()
+        .find(|a| !a.ip().to_canonical().is_loopback());
+    if let (Some(remote), false) = (remote, allow_remote) {
+        return Err(LoadError::NotLoopback {
+            host: target.host.clone(),
+            address: remote.ip(),
+        });
+    }
+    // IPv4 first: what listens on `localhost` in tests mostly listens there.
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok(addresses)
+}
+
+fn tls(
+    target: &Target,
+    settings: &LoadSettings,
+    alpn: &[u8],
+) -> Result<(TlsConnector, ServerName<'static>), LoadError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| setting("TLS", error))?;
+    let mut config = match (&settings.ca, settings.insecure) {
+        (_, true) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustAll(provider)))
+            .with_no_client_auth(),
+        (Some(path), false) => builder
+            .with_root_certificates(roots(path)?)
+            .with_no_client_auth(),
+        (None, false) => return Err(LoadError::NoTrust),
+    };
+    config.alpn_protocols = vec![alpn.to_vec()];
+    // Every handshake in full: resumed ones would flatter the set-up rate, and differ in number
+    // from server to server.
+    config.resumption = Resumption::disabled();
+    let name = ServerName::try_from(target.host.clone()).map_err(|error| LoadError::Url {
+        url: target.url(),
+        why: error.to_string(),
+    })?;
+    Ok((TlsConnector::from(Arc::new(config)), name))
+}
+
+fn setting(name: &'static str, error: TlsError) -> LoadError {
+    LoadError::Setting {
+        name,
+        why: error.to_string(),
+    }
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, LoadError> {
+    let failed = |why: String| LoadError::Ca {
+        path: path.to_owned(),
+        why,
+    };
+    let mut roots = RootCertStore::empty();
+    let certificates =
+        CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| failed(error.to_string()))?;
+    }
+    match roots.is_empty() {
+        true => Err(failed("it holds no certificate".to_owned())),
+        false => Ok(roots),
+    }
+}
+
+/// Takes any certificate: asked for with `--insecure`.
+#[derive(Debug)]
+struct TrustAll(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TrustAll {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,392 @@
+//! What a run found, for people and for programs. What belongs here: the arithmetic of the
+//! figures, their names and units.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+use serde::Serialize;
+
+use super::board::Board;
+use super::run::Measured;
+use super::settings::{LoadSettings, Work};
+use super::streams::Streams;
+
+/// The result of a run. Names end with their unit; what could not be measured is absent (`null`).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LoadReport {
+    pub url: String,
+    /// `HTTP/1.1` or `HTTP/2`, with `TLS` behind it if encrypted.
+    pub protocol: String,
+    pub streams: StreamFigures,
+    pub published: Option<PublishFigures>,
+    pub deliveries: DeliveryFigures,
+    /// Publish to receipt; absent when nothing was delivered.
+    pub latency_ms: Option<Latency>,
+    pub cpu: CpuFigures,
+    /// Absent without `server_pid`.
+    pub server_memory: Option<MemoryFigures>,
+    /// What went wrong, and how often; at most a few dozen different texts.
+    pub problems: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StreamFigures {
+    pub opened: u64,
+    pub failed: u64,
+    /// Opened, but the server ended the body before the run was over.
+    pub ended: u64,
+    /// Opened, but cut off or malformed.
+    pub broken: u64,
+    /// Opened, but no warm-up message arrived.
+    pub unsettled: u64,
+    /// TCP connections behind the streams.
+    pub connections: u64,
+    /// From the first attempt to the last head.
+    pub set_up_s: f64,
+    pub connections_per_s: f64,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PublishFigures {
+    pub accepted: u64,
+    pub failed: u64,
+    pub took_s: f64,
+    pub messages_per_s: f64,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeliveryFigures {
+    /// Different messages, summed over the streams; when only listening: all events with data.
+    pub total: u64,
+    /// Messages accepted for publishing, times streams, that did not arrive; when listening for a
+    /// number of events: those that did not come.
+    pub lost: u64,
+    pub duplicated: u64,
+    pub out_of_order: u64,
+    /// Events that were none of the run's messages: heartbeats, history, other publishers.
+    pub other_events: u64,
+    /// From the first message sent to the last one received.
+    pub took_s: f64,
+    pub per_s: f64,
+}
+
+/// Percentiles are at most 1/32 too high; the maximum is exact.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Latency {
+    pub p50: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+/// Processor time from the first message to the end, in steps of 10 ms.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CpuFigures {
+    pub own_s: Option<f64>,
+    pub own_us_per_delivery: Option<f64>,
+    pub server_s: Option<f64>,
+    pub server_us_per_delivery: Option<f64>,
+}
+
+/// The server's proportional set size.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MemoryFigures {
+    /// Before the first stream.
+    pub before_kib: u64,
+    /// All streams open, warm-up over, idle.
+    pub open_kib: u64,
+    pub after_kib: Option<u64>,
+    /// From before to open, for each opened stream.
+    pub kib_per_stream: f64,
+}
+
+/// What the run saw from outside the streams.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub pss_before: Option<u64>,
+    pub unsettled: u64,
+    pub measured: Option<Measured>,
+}
+
+impl LoadReport {
+    pub(super) fn new(
+        settings: &LoadSettings,
+        board: &Board,
+        streams: &Streams,
+        facts: Facts,
+    ) -> Self {
+        let deliveries = delivery_figures(settings, streams, &facts);
+        let mut problems = streams.reasons.clone();
+        problems.extend(board.ended().reasons);
+        if let Some(measured) = &facts.measured {
+            let reasons = &measured.published.reasons;
+            problems.extend(
+                reasons
+                    .iter()
+                    .map(|(text, n)| (format!("publish: {text}"), *n)),
+            );
+        }
+        Self {
+            url: settings.url.url(),
+            protocol: protocol(settings),
+            streams: stream_figures(settings, board, streams, &facts),
+            published: publish_figures(settings, &facts),
+            latency_ms: latency(board),
+            cpu: cpu_figures(&facts, deliveries.total),
+            server_memory: memory_figures(&facts, streams.opened()),
+            deliveries,
+            problems,
+        }
+    }
+
+    /// Whether all streams could be opened, none broke, all messages were accepted and none was
+    /// lost: exit code 0.
+    pub fn succeeded(&self) -> bool {
+        let publish_failed = self.published.as_ref().map_or(0, |p| p.failed);
+        self.streams.failed + self.streams.broken + self.deliveries.lost + publish_failed == 0
+    }
+
+    /// The report as JSON, indented.
+    pub fn to_json(&self) -> String {
+        // Numbers, texts and maps with text keys: nothing that could fail.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+fn protocol(settings: &LoadSettings) -> String {
+    let version = if settings.http2 { "HTTP/2" } else { "HTTP/1.1" };
+    let tls = if settings.url.tls { " TLS" } else { "" };
+    format!("{version}{tls}")
+}
+
+fn stream_figures(
+    settings: &LoadSettings,
+    board: &Board,
+    streams: &Streams,
+    facts: &Facts,
+) -> StreamFigures {
+    let ended = board.ended();
+    let set_up_s = streams.set_up.as_secs_f64();
+    // Failed streams had no connection, as far as can be told.
+    let per_connection = match settings.http2 {
+        true => settings.streams_per_connection as u64,
+        false => 1,
+    };
+    let connections = streams.opened().div_ceil(per_connection);
+    StreamFigures {
+        opened: streams.opened(),
+        failed: streams.failed,
+        ended: ended.clean,
+        broken: ended.broken,
+        unsettled: facts.unsettled,
+        connections,
+        set_up_s,
+        connections_per_s: per(connections as f64, set_up_s),
+    }
+}
+
+fn publish_figures(settings: &LoadSettings, facts: &Facts) -> Option<PublishFigures> {
+    let Work::Publish(publish) = &settings.work else {
+        return None;
+    };
+    // Without a single stream nothing was published.
+    let Some(measured) = &facts.measured else {
+        return Some(PublishFigures::default());
+    };
+    let published = &measured.published;
+    let took_s = published.took.as_secs_f64();
+    // The first message is sent at once: n messages at a rate span n - 1 intervals.
+    let intervals = match publish.rate {
+        Some(_) => published.accepted.saturating_sub(1),
+        None => published.accepted,
+    };
+    Some(PublishFigures {
+        accepted: published.accepted,
+        failed: published.failed,
+        took_s,
+        messages_per_s: per(intervals as f64, took_s),
+    })
+}
+
+fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -> DeliveryFigures {
+    let Some(measured) = &facts.measured else {
+        return DeliveryFigures::default();
+    };
+    let mut figures = DeliveryFigures::default();
+    let (mut last_ns, mut short) = (0, 0);
+    for tally in streams.tallies() {
+        figures.total += tally.delivered;
+        figures.duplicated += tally.duplicates;
+        figures.out_of_order += tally.out_of_order;
+        figures.other_events += tally.events - tally.warm_ups - tally.delivered - tally.duplicates;
+        last_ns = last_ns.max(tally.last_ns);
+        if let Work::Listen(listen) = settings.work {
+            short += listen.events.unwrap_or(0).saturating_sub(tally.events);
+        }
+    }
+    match settings.work {
+        Work::Publish(_) => {
+            let expected = measured.published.accepted * streams.opened();
+            figures.lost = expected.saturating_sub(figures.total);
+            figures.took_s = last_ns.saturating_sub(measured.began_ns) as f64 / 1e9;
+        }
+        Work::Listen(_) => {
+            figures.total = std::mem::take(&mut figures.other_events);
+            figures.lost = short;
+            figures.took_s = measured.took.as_secs_f64();
+        }
+    }
+    figures.per_s = per(figures.total as f64, figures.took_s);
+    figures
+}
+
+fn latency(board: &Board) -> Option<Latency> {
+    let ms = |ns: u64| ns as f64 / 1e6;
+    Some(Latency {
+        p50: ms(board.latency.percentile(50.0)?),
+        p99: ms(board.latency.percentile(99.0)?),
+        max: ms(board.latency.max()),
+    })
+}
+
+fn cpu_figures(facts: &Facts, deliveries: u64) -> CpuFigures {
+    let measured = facts.measured.as_ref();
+    let own_s = measured.and_then(|m| m.own_cpu_s);
+    let server_s = measured.and_then(|m| m.server_cpu_s);
+    let each = |s: Option<f64>| {
+        s.filter(|_| deliveries > 0)
+            .map(|s| s * 1e6 / deliveries as f64)
+    };
+    CpuFigures {
+        own_s,
+        own_us_per_delivery: each(own_s),
+        server_s,
+        server_us_per_delivery: each(server_s),
+    }
+}
+
+fn memory_figures(facts: &Facts, opened: u64) -> Option<MemoryFigures> {
+    let before_kib = facts.pss_before?;
+    let measured = facts.measured.as_ref()?;
+    let open_kib = measured.pss_open?;
+    Some(MemoryFigures {
+        before_kib,
+        open_kib,
+        after_kib: measured.pss_after,
+        kib_per_stream: per(open_kib as f64 - before_kib as f64, opened as f64),
+    })
+}
+
+fn per(amount: f64, by: f64) -> f64 {
+    if by > 0.0 { amount / by } else { 0.0 }
+}
+
+impl Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StreamFigures {
+            opened,
+            failed,
+            ended,
+            broken,
+            unsettled,
+            connections,
+            set_up_s,
+            connections_per_s,
+        } = &self.streams;
+        row(
+            f,
+            "target",
+            format_args!("{} ({})", self.url, self.protocol),
+        )?;
+        row(
+            f,
+            "streams",
+            format_args!(
+                "{opened} opened, {failed} failed, {broken} broken, {ended} ended by the server"
+            ),
+        )?;
+        if *unsettled > 0 {
+            row(
+                f,
+                "unsettled",
+                format_args!("{unsettled} streams without a warm-up message"),
+            )?;
+        }
+        row(
+            f,
+            "set-up",
+            format_args!("{set_up_s:.3} s, {connections} connections, {connections_per_s:.0}/s"),
+        )?;
+        if let Some(p) = &self.published {
+            let (accepted, failed, rate) = (p.accepted, p.failed, p.messages_per_s);
+            row(
+                f,
+                "published",
+                format_args!("{accepted} accepted, {failed} failed, {rate:.1}/s"),
+            )?;
+        }
+        self.write_deliveries(f)?;
+        self.write_costs(f)?;
+        for (text, count) in &self.problems {
+            row(f, "problem", format_args!("{count} × {text}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl LoadReport {
+    fn write_deliveries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let d = &self.deliveries;
+        let (total, took, rate) = (d.total, d.took_s, d.per_s);
+        row(
+            f,
+            "deliveries",
+            format_args!("{total} in {took:.3} s, {rate:.0}/s"),
+        )?;
+        row(f, "lost", d.lost)?;
+        row(f, "duplicated", d.duplicated)?;
+        row(f, "out of order", d.out_of_order)?;
+        if d.other_events > 0 {
+            row(f, "other events", d.other_events)?;
+        }
+        if let Some(Latency { p50, p99, max }) = self.latency_ms {
+            row(
+                f,
+                "latency",
+                format_args!("p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms"),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, seconds, each) in [
+            (
+                "server CPU",
+                self.cpu.server_s,
+                self.cpu.server_us_per_delivery,
+            ),
+            ("own CPU", self.cpu.own_s, self.cpu.own_us_per_delivery),
+        ] {
+            match (seconds, each) {
+                (Some(s), Some(us)) => {
+                    row(f, name, format_args!("{s:.2} s, {us:.2} µs per delivery"))?;
+                }
+                (Some(s), None) => row(f, name, format_args!("{s:.2} s"))?,
+                (None, _) => {}
+            }
+        }
+        if let Some(m) = &self.server_memory {
+            let (before, open, each) = (m.before_kib, m.open_kib, m.kib_per_stream);
+            row(
+                f,
+                "server memory",
+                format_args!("{each:.2} KiB per stream (PSS {before} → {open} KiB)"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
+    writeln!(f, "{name:<14} {value}")
+}

@@ -1,0 +1,277 @@
+//! `load` against small servers with known faults: it must find each of them, and nothing else.
+
+// Beside the client it plays the counterpart of; it is no part of the library.
+#[path = "../src/load/faulty_server.rs"]
+mod faulty_server;
+
+use std::time::Duration;
+
+use faulty_server::{Fault, Server};
+use mock_sse::load::{
+    Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Work, run,
+};
+
+const STREAMS: usize = 20;
+const MESSAGES: u64 = 30;
+
+fn publishing(server: &Server) -> LoadSettings {
+    let url = |path: &str| Target::parse(&format!("{}{path}", server.base)).unwrap();
+    let publish = Publish {
+        url: url("/publish"),
+        body: Template::default(),
+        rate: None,
+        messages: MESSAGES,
+        warm_up: 3,
+    };
+    LoadSettings {
+        streams: STREAMS,
+        ..LoadSettings::new(url("/sse"), Work::Publish(publish))
+    }
+}
+
+fn listening(server: &Server, events: Option<u64>) -> LoadSettings {
+    let time = Duration::from_secs(30);
+    LoadSettings {
+        work: Work::Listen(Listen { time, events }),
+        ..publishing(server)
+    }
+}
+
+/// With this time-out a run that has to give up on a message does so quickly.
+fn impatient(server: &Server) -> LoadSettings {
+    LoadSettings {
+        timeout: Duration::from_secs(1),
+        ..publishing(server)
+    }
+}
+
+/// Lost, duplicated, out of order, all summed over the streams.
+fn faults(report: &LoadReport) -> (u64, u64, u64) {
+    let figures = &report.deliveries;
+    (figures.lost, figures.duplicated, figures.out_of_order)
+}
+
+fn assert_complete(report: &LoadReport) {
+    let all = STREAMS as u64 * MESSAGES;
+    assert_eq!(report.streams.opened, STREAMS as u64, "{report}");
+    assert_eq!(report.deliveries.total, all, "{report}");
+    assert_eq!(faults(report), (0, 0, 0), "{report}");
+    assert_eq!(report.deliveries.other_events, 0, "{report}");
+    assert!(report.succeeded(), "{report}");
+    let latency = report.latency_ms.as_ref().unwrap();
+    assert!(latency.p50 > 0.0 && latency.p50 <= latency.p99 && latency.p99 <= latency.max);
+}
+
+#[tokio::test]
+async fn counts_right_over_http1() {
+    let server = Server::start(Fault::None).await;
+    // As a task: a run can be moved between threads.
+    let report = tokio::spawn(run(publishing(&server))).await.unwrap();
+    assert_complete(&report.unwrap());
+}
+
+#[tokio::test]
+async fn counts_right_over_tls() {
+    let server = Server::start_tls(Fault::None).await;
+    let mut settings = publishing(&server);
+    let untrusted = run(settings.clone()).await.unwrap_err();
+    assert!(matches!(untrusted, LoadError::NoTrust), "{untrusted}");
+
+    settings.ca = server.ca();
+    let report = run(settings.clone()).await.unwrap();
+    assert_complete(&report);
+    assert_eq!(report.protocol, "HTTP/1.1 TLS");
+
+    (settings.ca, settings.insecure) = (None, true);
+    assert_complete(&run(settings).await.unwrap());
+}
+
+#[tokio::test]
+async fn counts_right_over_http2() {
+    let server = Server::start(Fault::None).await;
+    let mut settings = publishing(&server);
+    settings.http2 = true;
+    settings.streams_per_connection = 8;
+    let report = run(settings).await.unwrap();
+    assert_complete(&report);
+    assert_eq!(report.streams.connections, 3);
+}
+
+#[tokio::test]
+async fn keeps_to_the_rate() {
+    let server = Server::start(Fault::None).await;
+    let mut settings = publishing(&server);
+    if let Work::Publish(publish) = &mut settings.work {
+        publish.rate = Some(100.0);
+    }
+    let report = run(settings).await.unwrap();
+    assert_complete(&report);
+    let published = report.published.unwrap();
+    assert!(published.took_s >= 0.29, "{published:?}");
+}
+
+#[tokio::test]
+async fn a_dropped_message_is_lost_on_every_stream() {
+    let server = Server::start(Fault::Drop(7)).await;
+    let report = run(impatient(&server)).await.unwrap();
+    assert_eq!(faults(&report), (STREAMS as u64, 0, 0), "{report}");
+    assert!(!report.succeeded());
+}
+
+#[tokio::test]
+async fn a_run_ends_at_its_limit() {
+    let server = Server::start(Fault::Drop(7)).await;
+    let mut settings = publishing(&server);
+    settings.timeout = Duration::from_secs(3600);
+    settings.limit = Duration::from_secs(1);
+    let report = run(settings.clone()).await.unwrap();
+    assert_eq!(faults(&report), (STREAMS as u64, 0, 0), "{report}");
+
+    if let Work::Publish(publish) = &mut settings.work {
+        publish.rate = Some(MESSAGES as f64 / 2.0);
+    }
+    let error = run(settings).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "--limit: posting all messages at this rate takes longer"
+    );
+}
+
+#[tokio::test]
+async fn a_late_message_is_out_of_order_but_not_lost() {
+    let server = Server::start(Fault::Late(7)).await;
+    let report = run(publishing(&server)).await.unwrap();
+    assert_eq!(faults(&report), (0, 0, STREAMS as u64), "{report}");
+    assert!(report.succeeded());
+}
+
+#[tokio::test]
+async fn a_repeated_message_is_a_duplicate() {
+    let server = Server::start(Fault::Twice(7)).await;
+    let report = run(publishing(&server)).await.unwrap();
+    assert_eq!(faults(&report), (0, STREAMS as u64, 0), "{report}");
+    assert_eq!(report.deliveries.total, STREAMS as u64 * MESSAGES);
+}
+
+#[tokio::test]
+async fn streams_cut_off_are_broken_and_what_they_miss_is_lost() {
+    let server = Server::start(Fault::Cut(11)).await;
+    let report = run(publishing(&server)).await.unwrap();
+    assert_eq!(report.streams.broken, STREAMS as u64, "{report}");
+    assert_eq!(report.deliveries.lost, STREAMS as u64 * (MESSAGES - 10));
+    let reason = "the server closed the connection in the middle of the body";
+    assert_eq!(report.problems.get(reason), Some(&(STREAMS as u64)));
+}
+
+#[tokio::test]
+async fn refused_streams_are_counted_with_the_reason() {
+    for (fault, reason) in [
+        (Fault::Status(503), "the server answered 503, not 200"),
+        (
+            Fault::Html,
+            "the content type is `text/html`, not text/event-stream",
+        ),
+        (
+            Fault::NoAnswer,
+            "the server closed the connection before its answer",
+        ),
+    ] {
+        let server = Server::start(fault).await;
+        let report = run(publishing(&server)).await.unwrap();
+        assert_eq!((report.streams.opened, report.streams.failed), (0, 20));
+        assert_eq!(report.problems.get(reason), Some(&20), "{report}");
+        assert!(!report.succeeded());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there() {
+    let server = Server::start(Fault::None).await;
+    let settings = publishing(&server);
+    server.stop().await;
+    let report = run(settings).await.unwrap();
+    assert_eq!(report.problems.get("connection refused"), Some(&20));
+}
+
+#[tokio::test]
+async fn refused_messages_are_no_success() {
+    let server = Server::start(Fault::RefusePublish).await;
+    let report = run(publishing(&server)).await.unwrap();
+    let published = report.published.as_ref().unwrap();
+    assert_eq!((published.accepted, published.failed), (0, MESSAGES));
+    assert!(
+        report
+            .problems
+            .contains_key("publish: the server answered 400")
+    );
+    assert!(!report.succeeded());
+}
+
+#[tokio::test]
+async fn listens_until_every_stream_has_its_events() {
+    let server = Server::start(Fault::Greet(5)).await;
+    let report = run(listening(&server, Some(5))).await.unwrap();
+    assert_eq!(report.deliveries.total, STREAMS as u64 * 5, "{report}");
+    assert!(report.succeeded(), "{report}");
+}
+
+#[tokio::test]
+async fn streams_that_end_before_their_events_have_lost_some() {
+    for http2 in [false, true] {
+        let server = Server::start(Fault::GreetAndEnd(5)).await;
+        let mut settings = listening(&server, Some(8));
+        settings.http2 = http2;
+        let report = run(settings).await.unwrap();
+        assert_eq!(report.streams.ended, STREAMS as u64, "{report}");
+        assert_eq!(report.deliveries.lost, STREAMS as u64 * 3, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn other_machines_need_permission() {
+    let work = || {
+        Work::Listen(Listen {
+            time: Duration::ZERO,
+            events: None,
+        })
+    };
+    let remote = Target::parse("http://192.0.2.1:9/").unwrap();
+    let error = run(LoadSettings::new(remote, work())).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`192.0.2.1` (192.0.2.1) is not this machine: a load run against another one must be \
+         allowed with --allow-remote"
+    );
+}
+
+#[tokio::test]
+async fn the_report_shows_the_servers_cost() {
+    let server = Server::start(Fault::None).await;
+    let mut settings = publishing(&server);
+    settings.server_pid = Some(std::process::id());
+    let report = run(settings).await.unwrap();
+    let text = report.to_string();
+    for row in [
+        "lost           0\n",
+        "out of order   0\n",
+        "server CPU",
+        "KiB per stream",
+    ] {
+        assert!(text.contains(row), "{row} is missing in:\n{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(json["deliveries"]["lost"], 0);
+    assert!(json["server_memory"]["kib_per_stream"].is_number());
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_there() {
+    let server = Server::start(Fault::None).await;
+    let mut settings = publishing(&server);
+    settings.server_pid = Some(u32::MAX);
+    let error = run(settings).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("process 4294967295 cannot be measured"),
+        "{error}"
+    );
+}
