@@ -1,5 +1,7 @@
 //! A scriptable, scenario-driven mock Server-Sent Events server, configured by files.
+pub mod app;
 pub mod certs;
+pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod event;
@@ -7,10 +9,12 @@ pub mod expr;
 pub mod load;
 pub mod matching;
 pub mod plan;
+pub mod play;
 pub mod request;
 pub mod scenario;
 pub mod server;
 pub mod session;
 pub mod text;
 pub mod topic;
+pub mod watch;
 pub mod wire;

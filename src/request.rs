@@ -67,7 +67,9 @@ impl Request {
     /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`.
     pub fn origin(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        let host = self.header("host").map(|h| String::from_utf8_lossy(h).into_owned());
+        let host = self
+            .header("host")
+            .map(|h| String::from_utf8_lossy(h).into_owned());
         format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
     }
 }

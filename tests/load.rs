@@ -7,9 +7,7 @@ mod faulty_server;
 use std::time::Duration;
 
 use faulty_server::{Fault, Server};
-use mock_sse::load::{
-    Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Work, run,
-};
+use mock_sse::load::{Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Work, run};
 
 const STREAMS: usize = 20;
 const MESSAGES: u64 = 30;
@@ -131,10 +129,7 @@ async fn a_run_ends_at_its_limit() {
         publish.rate = Some(MESSAGES as f64 / 2.0);
     }
     let error = run(settings).await.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "--limit: posting all messages at this rate takes longer"
-    );
+    assert_eq!(error, "--limit: posting all messages at this rate takes longer");
 }
 
 #[tokio::test]
@@ -199,11 +194,7 @@ async fn refused_messages_are_no_success() {
     let report = run(publishing(&server)).await.unwrap();
     let published = report.published.as_ref().unwrap();
     assert_eq!((published.accepted, published.failed), (0, MESSAGES));
-    assert!(
-        report
-            .problems
-            .contains_key("publish: the server answered 400")
-    );
+    assert!(report.problems.contains_key("publish: the server answered 400"));
     assert!(!report.succeeded());
 }
 

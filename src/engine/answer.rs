@@ -58,9 +58,16 @@ impl Engine {
         let mut bad = None;
         let found = self.find(&scenario, &request, &request.method, &mut bad);
         match found {
-            Ok(Match::Found(endpoint, captures)) => self.visit(&scenario, &request, endpoint, captures, false),
+            Ok(Match::Found(endpoint, captures)) => {
+                self.visit(&scenario, &request, endpoint, captures, false)
+            }
             Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(&scenario, &request),
-            Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => options(&scenario, &request),
+            Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {
+                options(&scenario, &request).with_cors(self.cors_of(&scenario, &request))
+            }
+            Ok(Match::Missed(_)) if is_preflight(&request) => {
+                options(&scenario, &request).with_cors(self.cors_of(&scenario, &request))
+            }
             Ok(Match::Missed(miss)) => match bad {
                 Some(bad) => refuse(&Refusal::Params(bad)),
                 None => missed(&request, miss),
@@ -81,10 +88,16 @@ impl Engine {
     }
 
     /// The rules of the first endpoint on the path, whatever its method: what a preflight asks for.
-    pub fn cors_of(&self, scenario: &Scenario, request: &Request) -> Option<Arc<crate::scenario::model::CorsPolicy>> {
+    pub fn cors_of(
+        &self,
+        scenario: &Scenario,
+        request: &Request,
+    ) -> Option<Arc<crate::scenario::model::CorsPolicy>> {
         let on_path = |e: &&Endpoint| {
             let one = Scenario::path_matches(e, &request.path);
-            one && request.header("access-control-request-method").is_none_or(|m| takes(e, m))
+            one && request
+                .header("access-control-request-method")
+                .is_none_or(|m| takes(e, m))
         };
         match scenario.endpoints.iter().find(on_path) {
             Some(endpoint) => endpoint.cors.clone(),
@@ -102,7 +115,9 @@ impl Engine {
         matching::find(scenario, method, request, |endpoint, captures| {
             let attempt = self.session.attempt(&endpoint.key, ONE_CLIENT);
             let scope = self.scope(scenario, request, endpoint, captures.clone(), attempt);
-            let Some(when) = &endpoint.when else { return Ok(true) };
+            let Some(when) = &endpoint.when else {
+                return Ok(true);
+            };
             let holds = scenario.expressions.holds(when, &scope, self.moment());
             if let Some(broken) = scope.bad_params() {
                 bad.get_or_insert(broken);
@@ -121,11 +136,22 @@ impl Engine {
     ) -> RequestScope {
         let draw = Draw::new(self.seed(scenario), &draw_key(endpoint, attempt), Purpose::Data);
         let topics = self.session.topics.clone();
-        RequestScope::new(request.clone(), scenario.vars.clone(), attempt, captures, draw, topics)
+        RequestScope::new(
+            request.clone(),
+            scenario.vars.clone(),
+            attempt,
+            captures,
+            draw,
+            topics,
+        )
     }
 
     fn moment(&self) -> Moment {
-        Moment { seq: 0, elapsed_ms: 0, now_ms: self.session.clock.wall_ms() }
+        Moment {
+            seq: 0,
+            elapsed_ms: 0,
+            now_ms: self.session.clock.wall_ms(),
+        }
     }
 
     fn visit(
@@ -172,7 +198,11 @@ fn takes(endpoint: &Endpoint, method: &[u8]) -> bool {
 }
 
 fn draw_key(endpoint: &Endpoint, attempt: u64) -> DrawKey {
-    DrawKey { endpoint: endpoint.key.clone(), client: ONE_CLIENT.into(), attempt }
+    DrawKey {
+        endpoint: endpoint.key.clone(),
+        client: ONE_CLIENT.into(),
+        attempt,
+    }
 }
 
 impl Visit<'_> {
@@ -190,7 +220,13 @@ impl Visit<'_> {
         let answer = &endpoint.answer;
         let status = self.text(&answer.status)?;
         let status = status_code(&status).map_err(RenderError)?;
-        let after = pace(&answer.after, &mut self.timing, &self.scenario.expressions, &self.scope, self.moment)?;
+        let after = pace(
+            &answer.after,
+            &mut self.timing,
+            &self.scenario.expressions,
+            &self.scope,
+            self.moment,
+        )?;
         let (mut head, mut body) = self.body(status, &answer.body, after, head_only)?;
         if let Some(reached) = reached {
             head.push("x-mock-reached", reached.to_string());
@@ -206,7 +242,13 @@ impl Visit<'_> {
         if head_only {
             body = ReplyBody::Full(bytes::Bytes::new());
         }
-        Ok(Reply { head, after, body, cors: None })
+        Ok(Reply {
+            head,
+            after,
+            body,
+            cors: None,
+            allow: None,
+        })
     }
 
     fn text(&self, text: &crate::expr::Text) -> Result<String, RenderError> {
@@ -216,10 +258,19 @@ impl Visit<'_> {
     fn header(&self, head: &mut Head, header: &Header) -> Result<(), RenderError> {
         head.remove(&header.name);
         for value in &header.values {
-            let Some(value) = self.scenario.expressions.optional(value, &self.scope, self.moment)? else { continue };
+            let Some(value) = self
+                .scenario
+                .expressions
+                .optional(value, &self.scope, self.moment)?
+            else {
+                continue;
+            };
             let value = to_bytes(&value);
             if value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-                let why = format!("the value of the header `{}` holds a line end or NUL", header.name);
+                let why = format!(
+                    "the value of the header `{}` holds a line end or NUL",
+                    header.name
+                );
                 return Err(RenderError(why));
             }
             head.headers.push((header.name.clone(), value));
@@ -238,11 +289,17 @@ impl Visit<'_> {
             Body::Empty => (Head::new(status, None), ReplyBody::Full(bytes::Bytes::new())),
             Body::Text(text) => {
                 let body = to_bytes(&self.text(text)?);
-                (Head::new(status, Some("text/plain; charset=utf-8")), ReplyBody::Full(body))
+                (
+                    Head::new(status, Some("text/plain; charset=utf-8")),
+                    ReplyBody::Full(body),
+                )
             }
             Body::Json(tree) => {
                 let json = self.scenario.expressions.tree(tree, &self.scope, self.moment)?;
-                (Head::new(status, Some("application/json")), ReplyBody::Full(to_bytes(&json.to_string())))
+                (
+                    Head::new(status, Some("application/json")),
+                    ReplyBody::Full(to_bytes(&json.to_string())),
+                )
             }
             Body::Stream(script) => {
                 let mut head = Head::new(status, Some("text/event-stream"));
@@ -251,7 +308,10 @@ impl Visit<'_> {
                 if head_only {
                     return Ok((head, ReplyBody::Full(bytes::Bytes::new())));
                 }
-                (head, ReplyBody::Stream(Box::new(self.performance(script, after)?)))
+                (
+                    head,
+                    ReplyBody::Stream(Box::new(self.performance(script, after)?)),
+                )
             }
         })
     }
@@ -263,7 +323,13 @@ impl Visit<'_> {
         let began_ms = self.moment.now_ms + after.as_millis() as u64;
         let last = self.scope.last_event_id();
         let mut performance = Performance {
-            plan: Plan::new(self.scenario.clone(), script, self.scope.clone(), self.timing.clone(), began_ms),
+            plan: Plan::new(
+                self.scenario.clone(),
+                script,
+                self.scope.clone(),
+                self.timing.clone(),
+                began_ms,
+            ),
             worker: clock.worker(),
             topics: engine.session.topics.clone(),
             live: engine.connections.register(self.request.peer),
@@ -289,8 +355,13 @@ impl Visit<'_> {
             Some(_) => None,
         };
         self.engine.session.topics.publish(&name, history, |number| {
-            let mut event =
-                render_event(&publish.event, &self.scenario.expressions, &self.scope, self.moment, number)?;
+            let mut event = render_event(
+                &publish.event,
+                &self.scenario.expressions,
+                &self.scope,
+                self.moment,
+                number,
+            )?;
             if let Some(params) = relayed {
                 event.data = Some(to_bytes(&Json::Object(params).to_string()));
             }
@@ -299,12 +370,27 @@ impl Visit<'_> {
     }
 }
 
+/// OPTIONS without an endpoint of its own. A preflight is answered for any path, so that a page
+/// gets to see the 404 behind it.
 fn options(scenario: &Scenario, request: &Request) -> Reply {
-    let mut head = Head::new(204, None);
     let mut methods = matching::methods(scenario, request);
     methods.push("OPTIONS".into());
+    let mut head = Head::new(204, None);
     head.push("allow", methods.join(", "));
-    Reply { head, after: Duration::ZERO, body: ReplyBody::Full(bytes::Bytes::new()), cors: None }
+    let body = ReplyBody::Full(bytes::Bytes::new());
+    Reply {
+        head,
+        after: Duration::ZERO,
+        body,
+        cors: None,
+        allow: Some(methods),
+    }
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method == "OPTIONS"
+        && request.header("origin").is_some()
+        && request.header("access-control-request-method").is_some()
 }
 
 fn missed(request: &Request, miss: Miss) -> Reply {
@@ -322,7 +408,9 @@ fn missed(request: &Request, miss: Miss) -> Reply {
             reply
         }
         Miss::Condition(endpoint) => {
-            let detail = format!("`{endpoint}` comes nearest, but its condition `when` does not hold for this request");
+            let detail = format!(
+                "`{endpoint}` comes nearest, but its condition `when` does not hold for this request"
+            );
             Reply::problem(404, "Not Found", &detail)
         }
         Miss::Path(nearest) => {
@@ -330,7 +418,11 @@ fn missed(request: &Request, miss: Miss) -> Reply {
                 || "; `mock-sse` lists the endpoints when it starts".to_owned(),
                 |endpoint| format!("; the nearest is `{endpoint}`, whose path differs"),
             );
-            Reply::problem(404, "Not Found", &format!("no endpoint has the path `{path}`{hint}"))
+            Reply::problem(
+                404,
+                "Not Found",
+                &format!("no endpoint has the path `{path}`{hint}"),
+            )
         }
     }
 }

@@ -13,12 +13,17 @@ pub struct Catalog {
 impl Catalog {
     /// With a first scenario.
     pub fn new(scenario: Scenario) -> Catalog {
-        Catalog { current: RwLock::new(Arc::new(scenario)) }
+        Catalog {
+            current: RwLock::new(Arc::new(scenario)),
+        }
     }
 
     /// The scenario in force.
     pub fn current(&self) -> Arc<Scenario> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Puts another in force.

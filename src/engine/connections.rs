@@ -63,7 +63,10 @@ impl Connections {
         if self.closing.load(Ordering::SeqCst) {
             live.order(Order::Shutdown);
         }
-        Registered { connections: self.clone(), live }
+        Registered {
+            connections: self.clone(),
+            live,
+        }
     }
 
     /// How many streams are open.

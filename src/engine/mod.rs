@@ -6,6 +6,7 @@
 mod answer;
 pub mod catalog;
 pub mod connections;
+pub mod memory;
 mod player;
 mod reply;
 pub mod sink;

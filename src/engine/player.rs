@@ -97,7 +97,9 @@ impl Performance {
 
     /// Whether the client resumes behind an id that is no longer known.
     pub fn has_gap(&self) -> bool {
-        self.following.as_ref().is_some_and(|relay| relay.subscription.gap())
+        self.following
+            .as_ref()
+            .is_some_and(|relay| relay.subscription.gap())
     }
 
     /// Subscribes early if the script begins with a topic: before the head is sent.
@@ -184,9 +186,16 @@ impl Performance {
             (From::LastEventId, Some(id)) => Start::After(id),
             (From::LastEventId, None) | (From::Live, _) => Start::Live,
         };
-        let subscription = self.topics.subscribe(&what.topic, start).map_err(|e| e.to_string())?;
+        let subscription = self
+            .topics
+            .subscribe(&what.topic, start)
+            .map_err(|e| e.to_string())?;
         let left = what.limit;
-        self.following = Some(Relay { what, subscription, left });
+        self.following = Some(Relay {
+            what,
+            subscription,
+            left,
+        });
         Ok(())
     }
 
@@ -207,7 +216,12 @@ impl Performance {
             }
             written?;
             // A later `follow` in this stream goes on where this one stopped.
-            self.last_event_id = message.event.id.as_ref().map(|id| id.to_vec()).or(self.last_event_id.take());
+            self.last_event_id = message
+                .event
+                .id
+                .as_ref()
+                .map(|id| id.to_vec())
+                .or(self.last_event_id.take());
             relay.left = relay.left.map(|n| n - 1);
         }
         debug_assert!(relay.what.limit.is_some());
@@ -286,7 +300,8 @@ impl Performance {
 
     async fn write<S: Sink>(&mut self, sink: &mut S, frames: &[Frame]) -> Result<(), Stop> {
         sink.write(frames).await?;
-        self.live.wrote(frames.len() as u64, frames.iter().map(|f| f.len() as u64).sum());
+        self.live
+            .wrote(frames.len() as u64, frames.iter().map(|f| f.len() as u64).sum());
         self.wrote = self.worker.clock().now();
         Ok(())
     }

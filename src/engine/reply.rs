@@ -20,7 +20,10 @@ pub struct Head {
 impl Head {
     /// A head with a content type.
     pub fn new(status: u16, content_type: Option<&str>) -> Head {
-        let mut head = Head { status, headers: Vec::new() };
+        let mut head = Head {
+            status,
+            headers: Vec::new(),
+        };
         if let Some(kind) = content_type {
             head.push("content-type", kind);
         }
@@ -29,7 +32,8 @@ impl Head {
 
     /// Adds a field.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        self.headers.push((name.to_owned(), Bytes::copy_from_slice(value.as_ref())));
+        self.headers
+            .push((name.to_owned(), Bytes::copy_from_slice(value.as_ref())));
     }
 
     /// Removes all fields of a name, in any case.
@@ -39,7 +43,10 @@ impl Head {
 
     /// The first value of a field, in any case.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v)
     }
 }
 
@@ -61,12 +68,15 @@ pub struct Reply {
     pub body: ReplyBody,
     /// The cross-origin rules that hold for it.
     pub cors: Option<Arc<CorsPolicy>>,
+    /// For an OPTIONS request that no endpoint answers itself: the methods of the path.
+    pub allow: Option<Vec<String>>,
 }
 
 impl Reply {
     /// An error answer as a problem document (RFC 9457).
     pub fn problem(status: u16, title: &str, detail: &str) -> Reply {
-        let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
+        let body =
+            serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
         let mut text = body.to_string();
         text.push('\n');
         Reply {
@@ -74,6 +84,7 @@ impl Reply {
             after: Duration::ZERO,
             body: ReplyBody::Full(text.into()),
             cors: None,
+            allow: None,
         }
     }
 

@@ -218,10 +218,7 @@ mod tests {
         for (line, part) in [
             ("sse", "`sse` is no usable address"),
             ("http://[::1]/ --for 5", "a time is a whole number"),
-            (
-                "http://[::1]/ -H nonsense",
-                "`nonsense` is no `Name: value`",
-            ),
+            ("http://[::1]/ -H nonsense", "`nonsense` is no `Name: value`"),
             (
                 "http://[::1]/ --publish http://[::1]/ --events 1",
                 "cannot be used with",
@@ -230,10 +227,7 @@ mod tests {
                 "http://[::1]/ --publish http://[::1]/ --rate 0 --for 5s",
                 "needs a --rate",
             ),
-            (
-                "http://[::1]/ --publish http://[::1]/ --body x",
-                "`x` must hold",
-            ),
+            ("http://[::1]/ --publish http://[::1]/ --body x", "`x` must hold"),
         ] {
             let error = settings(line).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");

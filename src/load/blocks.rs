@@ -55,8 +55,7 @@ impl Blocks {
 
     fn keep(&mut self, bytes: &[u8]) {
         let room = LONGEST_KEPT.saturating_sub(self.partial.len());
-        self.partial
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     fn line(&mut self, mut line: &[u8], event: &mut impl FnMut(Marks)) {

@@ -30,11 +30,7 @@ pub struct Malformed;
 
 impl Body {
     /// Takes the next bytes of the connection and hands the payload in them to `payload`.
-    pub fn feed(
-        &mut self,
-        bytes: &[u8],
-        mut payload: impl FnMut(&[u8]),
-    ) -> Result<Progress, Malformed> {
+    pub fn feed(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<Progress, Malformed> {
         match self {
             Body::Chunked(chunks) => chunks.feed(bytes, payload),
             Body::UntilClose => {
@@ -42,9 +38,7 @@ impl Body {
                 Ok(Progress::Open)
             }
             Body::Sized(left) => {
-                let now = bytes
-                    .len()
-                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                let now = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                 payload(&bytes[..now]);
                 *left -= now as u64;
                 Ok(match *left {
@@ -89,11 +83,7 @@ enum At {
 }
 
 impl Chunks {
-    fn feed(
-        &mut self,
-        bytes: &[u8],
-        mut payload: impl FnMut(&[u8]),
-    ) -> Result<Progress, Malformed> {
+    fn feed(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<Progress, Malformed> {
         let mut at = 0;
         while at < bytes.len() {
             if self.at == At::Data {
@@ -175,10 +165,7 @@ mod tests {
 
     #[test]
     fn chunks_at_every_split() {
-        let whole = (
-            "hello, how are you".to_owned(),
-            Progress::Complete(CHUNKED.len()),
-        );
+        let whole = ("hello, how are you".to_owned(), Progress::Complete(CHUNKED.len()));
         assert_eq!(decode(&[CHUNKED]), Ok(whole));
         for split in 1..CHUNKED.len() {
             let (a, b) = CHUNKED.split_at(split);

@@ -12,9 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
@@ -39,22 +37,14 @@ pub struct Connector {
 
 impl Connector {
     /// Resolves the target, refuses other machines unless allowed, and reads the CA.
-    pub async fn new(
-        target: &Target,
-        settings: &LoadSettings,
-        http2: bool,
-    ) -> Result<Self, LoadError> {
+    pub async fn new(target: &Target, settings: &LoadSettings, http2: bool) -> Result<Self, LoadError> {
         let addresses = resolve(target, settings.allow_remote).await?;
         let alpn = if http2 { H2 } else { H1 };
         let tls = match target.tls {
             true => Some(tls(target, settings, alpn)?),
             false => None,
         };
-        Ok(Self {
-            addresses,
-            tls,
-            alpn,
-        })
+        Ok(Self { addresses, tls, alpn })
     }
 
     /// Opens a connection; the text of an error does not differ from connection to connection.
@@ -103,17 +93,14 @@ async fn resolve(target: &Target, allow_remote: bool) -> Result<Vec<SocketAddr>,
         host: target.host.clone(),
         why,
     };
-    let mut addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host((target.host.as_str(), target.port))
-            .await
-            .map_err(|error| failed(error.to_string()))?
-            .collect();
+    let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((target.host.as_str(), target.port))
+        .await
+        .map_err(|error| failed(error.to_string()))?
+        .collect();
     if addresses.is_empty() {
         return Err(failed("it has no address".to_owned()));
     }
-    let remote = addresses
-        .iter()
-        .find(|a| !a.ip().to_canonical().is_loopback());
+    let remote = addresses.iter().find(|a| !a.ip().to_canonical().is_loopback());
     if let (Some(remote), false) = (remote, allow_remote) {
         return Err(LoadError::NotLoopback {
             host: target.host.clone(),
@@ -139,9 +126,7 @@ fn tls(
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAll(provider)))
             .with_no_client_auth(),
-        (Some(path), false) => builder
-            .with_root_certificates(roots(path)?)
-            .with_no_client_auth(),
+        (Some(path), false) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
         (None, false) => return Err(LoadError::NoTrust),
     };
     config.alpn_protocols = vec![alpn.to_vec()];
@@ -168,8 +153,7 @@ fn roots(path: &Path) -> Result<RootCertStore, LoadError> {
         why,
     };
     let mut roots = RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
     for certificate in certificates {
         let certificate = certificate.map_err(|error| failed(error.to_string()))?;
         roots

@@ -70,11 +70,7 @@ impl Server {
         Self::start_with(fault, Some(tls), Some(files)).await
     }
 
-    async fn start_with(
-        fault: Fault,
-        tls: Option<TlsAcceptor>,
-        files: Option<tempfile::TempDir>,
-    ) -> Self {
+    async fn start_with(fault: Fault, tls: Option<TlsAcceptor>, files: Option<tempfile::TempDir>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };

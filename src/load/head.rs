@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn framing() {
-        let chunked = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\nrest";
+        let chunked =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\nrest";
         let (parsed, length) = parse(chunked.as_bytes()).unwrap().unwrap();
         assert_eq!(&chunked[length..], "rest");
         assert_eq!(parsed.body, Body::Chunked(Chunks::default()));

@@ -104,10 +104,7 @@ mod tests {
         }
         for (percent, exact) in [(1.0, 1_000), (50.0, 50_000), (99.0, 99_000)] {
             let got = histogram.percentile(percent).unwrap();
-            assert!(
-                got >= exact && got <= exact + exact / 32,
-                "p{percent}: {got}"
-            );
+            assert!(got >= exact && got <= exact + exact / 32, "p{percent}: {got}");
         }
         assert_eq!(histogram.percentile(100.0), Some(100_000));
         assert_eq!(histogram.max(), 100_000);

@@ -122,9 +122,7 @@ fn feed(body: &mut Body, bytes: &[u8], receiver: &mut Receiver) -> Option<Ending
 /// request.
 pub async fn skip_body(wire: &mut dyn Wire, answer: Answer) -> Result<bool, String> {
     let Head {
-        mut body,
-        keep_alive,
-        ..
+        mut body, keep_alive, ..
     } = answer.head;
     if body == Body::Sized(0) {
         return Ok(keep_alive && answer.rest.is_empty());

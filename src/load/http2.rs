@@ -41,10 +41,7 @@ pub async fn connect(
 }
 
 /// The request for the stream.
-pub fn request(
-    target: &Target,
-    headers: &[(HeaderName, HeaderValue)],
-) -> Result<Request<()>, String> {
+pub fn request(target: &Target, headers: &[(HeaderName, HeaderValue)]) -> Result<Request<()>, String> {
     let mut request = Request::get(target.url())
         .version(http::Version::HTTP_2)
         .body(())
@@ -58,11 +55,7 @@ pub fn request(
 }
 
 /// Asks for a stream and waits for its head.
-pub async fn open(
-    sender: Sender,
-    request: Request<()>,
-    patience: Duration,
-) -> Result<RecvStream, String> {
+pub async fn open(sender: Sender, request: Request<()>, patience: Duration) -> Result<RecvStream, String> {
     let asking = async {
         let mut sender = sender.ready().await?;
         sender.send_request(request, true)?.0.await

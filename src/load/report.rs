@@ -108,22 +108,13 @@ pub(super) struct Facts {
 }
 
 impl LoadReport {
-    pub(super) fn new(
-        settings: &LoadSettings,
-        board: &Board,
-        streams: &Streams,
-        facts: Facts,
-    ) -> Self {
+    pub(super) fn new(settings: &LoadSettings, board: &Board, streams: &Streams, facts: Facts) -> Self {
         let deliveries = delivery_figures(settings, streams, &facts);
         let mut problems = streams.reasons.clone();
         problems.extend(board.ended().reasons);
         if let Some(measured) = &facts.measured {
             let reasons = &measured.published.reasons;
-            problems.extend(
-                reasons
-                    .iter()
-                    .map(|(text, n)| (format!("publish: {text}"), *n)),
-            );
+            problems.extend(reasons.iter().map(|(text, n)| (format!("publish: {text}"), *n)));
         }
         Self {
             url: settings.url.url(),
@@ -158,12 +149,7 @@ fn protocol(settings: &LoadSettings) -> String {
     format!("{version}{tls}")
 }
 
-fn stream_figures(
-    settings: &LoadSettings,
-    board: &Board,
-    streams: &Streams,
-    facts: &Facts,
-) -> StreamFigures {
+fn stream_figures(settings: &LoadSettings, board: &Board, streams: &Streams, facts: &Facts) -> StreamFigures {
     let ended = board.ended();
     let set_up_s = streams.set_up.as_secs_f64();
     // Failed streams had no connection, as far as can be told.
@@ -252,10 +238,7 @@ fn cpu_figures(facts: &Facts, deliveries: u64) -> CpuFigures {
     let measured = facts.measured.as_ref();
     let own_s = measured.and_then(|m| m.own_cpu_s);
     let server_s = measured.and_then(|m| m.server_cpu_s);
-    let each = |s: Option<f64>| {
-        s.filter(|_| deliveries > 0)
-            .map(|s| s * 1e6 / deliveries as f64)
-    };
+    let each = |s: Option<f64>| s.filter(|_| deliveries > 0).map(|s| s * 1e6 / deliveries as f64);
     CpuFigures {
         own_s,
         own_us_per_delivery: each(own_s),
@@ -292,17 +275,11 @@ impl Display for LoadReport {
             set_up_s,
             connections_per_s,
         } = &self.streams;
-        row(
-            f,
-            "target",
-            format_args!("{} ({})", self.url, self.protocol),
-        )?;
+        row(f, "target", format_args!("{} ({})", self.url, self.protocol))?;
         row(
             f,
             "streams",
-            format_args!(
-                "{opened} opened, {failed} failed, {broken} broken, {ended} ended by the server"
-            ),
+            format_args!("{opened} opened, {failed} failed, {broken} broken, {ended} ended by the server"),
         )?;
         if *unsettled > 0 {
             row(
@@ -360,11 +337,7 @@ impl LoadReport {
 
     fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, seconds, each) in [
-            (
-                "server CPU",
-                self.cpu.server_s,
-                self.cpu.server_us_per_delivery,
-            ),
+            ("server CPU", self.cpu.server_s, self.cpu.server_us_per_delivery),
             ("own CPU", self.cpu.own_s, self.cpu.own_us_per_delivery),
         ] {
             match (seconds, each) {

@@ -153,9 +153,7 @@ async fn publish_all(
 async fn listen_until(listen: Listen, board: &Arc<Board>, streams: &Streams) -> Published {
     // Nothing is published, so nothing counts as delivered and the wait is never prolonged.
     board
-        .wait(listen.time, |board| {
-            board.satisfied.reached(streams.opened())
-        })
+        .wait(listen.time, |board| board.satisfied.reached(streams.opened()))
         .await;
     Published::default()
 }
@@ -175,11 +173,7 @@ pub struct Measured {
     pub pss_after: Option<u64>,
 }
 
-async fn measure(
-    board: &Board,
-    server: Option<Process>,
-    work: impl Future<Output = Published>,
-) -> Measured {
+async fn measure(board: &Board, server: Option<Process>, work: impl Future<Output = Published>) -> Measured {
     let server_cpu = || server.and_then(Process::cpu_seconds);
     let pss_open = server.and_then(Process::pss_kib);
     let (own, theirs) = (Process::Own.cpu_seconds(), server_cpu());

@@ -200,14 +200,7 @@ mod tests {
                 "127.0.0.1:4043",
                 "/sse?a=b",
             ),
-            (
-                "https://localhost",
-                true,
-                "localhost",
-                443,
-                "localhost",
-                "/",
-            ),
+            ("https://localhost", true, "localhost", 443, "localhost", "/"),
             ("http://[::1]:80/x", false, "::1", 80, "[::1]:80", "/x"),
         ] {
             let target = Target::parse(url).unwrap();

@@ -4,6 +4,7 @@
 
 pub mod compile;
 pub mod decode;
+pub mod describe;
 pub mod diagnostic;
 pub mod duration;
 pub mod file;
@@ -21,5 +22,22 @@ pub fn status_code(text: &str) -> Result<u16, String> {
     match text.trim().parse::<u16>() {
         Ok(code) if (200..=599).contains(&code) => Ok(code),
         _ => Err(format!("`{text}` is no status code: use 200 to 599")),
+    }
+}
+
+/// An event written as a YAML mapping, without templates: for settings that hold one.
+pub fn event_from_yaml(yaml: &str) -> Result<crate::event::Event, String> {
+    use decode::FromNode;
+    let source = std::sync::Arc::new(diagnostic::Source {
+        name: "event".into(),
+        text: yaml.to_owned(),
+    });
+    let mut errors = Vec::new();
+    let event = yaml::parse(&source).map_err(|e| e.message)?;
+    let event = file::EventFile::from_node(&event, &mut errors);
+    match (event, errors.first()) {
+        (Some(event), None) => compile::fixed_event(&event),
+        (_, Some(error)) => Err(error.message.clone()),
+        (None, None) => Err("this is no event".into()),
     }
 }

@@ -21,12 +21,15 @@ use tokio::{
 };
 
 mod accept;
+mod access_log;
+pub mod cors;
 mod http1;
 mod http2;
 mod io_kind;
 mod live;
 pub mod problem;
 pub mod redirect;
+mod routes;
 mod service;
 mod stream;
 mod takeover;
@@ -35,6 +38,7 @@ mod tls;
 pub use http1::Http1Sink;
 pub use http2::Http2Sink;
 pub use problem::problem;
+pub use routes::Routes;
 pub use stream::{ServerSink, StreamEnd, StreamSpec};
 pub use tls::TlsFiles;
 
@@ -200,8 +204,7 @@ async fn bind_all(config: &ServerConfig) -> io::Result<Vec<TcpListener>> {
         format!("host {host:?} has no address"),
     ));
     for _ in 0..attempts {
-        result =
-            bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
+        result = bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
         if !matches!(&result, Err(e) if e.kind() == io::ErrorKind::AddrInUse) {
             break;
         }

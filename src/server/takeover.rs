@@ -91,12 +91,7 @@ impl Slot {
     pub(crate) async fn commanded(&self) -> Command {
         loop {
             self.commanded.notified().await;
-            if let Some(c) = self
-                .command
-                .lock()
-                .unwrap_or_else(|e| e.into_inner())
-                .take()
-            {
+            if let Some(c) = self.command.lock().unwrap_or_else(|e| e.into_inner()).take() {
                 return c;
             }
         }
@@ -164,11 +159,7 @@ impl Drop for Seam {
 }
 
 impl AsyncRead for Seam {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.pre.is_empty() {
             return this.io().poll_read(cx, buf);
@@ -186,11 +177,7 @@ impl AsyncRead for Seam {
 }
 
 impl AsyncWrite for Seam {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.slot.drained.store(false, Ordering::Release);
         match bare_error(buf) {
@@ -334,24 +321,14 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
     if done.is_some() {
         return Some(Outcome::Done(io));
     }
-    let taken = slot
-        .taken
-        .lock()
-        .unwrap_or_else(|e| e.into_inner())
-        .take()?;
+    let taken = slot.taken.lock().unwrap_or_else(|e| e.into_inner()).take()?;
     // Copied: keeping hyper's buffer would pin all of its 8 KiB.
     let leftover = [&parts.read_buf[..], &unread[..]].concat();
     Some(Outcome::Taken(io, leftover, taken))
 }
 
 /// Writes the head and starts the stream in a task of its own.
-async fn hand_over(
-    shared: Arc<Shared>,
-    mut io: Io,
-    leftover: Vec<u8>,
-    taken: Taken,
-    permit: Permit,
-) {
+async fn hand_over(shared: Arc<Shared>, mut io: Io, leftover: Vec<u8>, taken: Taken, permit: Permit) {
     if io.write_all(&taken.head).await.is_err() || io.flush().await.is_err() {
         return;
     }
@@ -386,14 +363,8 @@ mod tests {
     fn only_a_bare_error_at_the_end_is_replaced() {
         let (_, bare) = BARE_ERRORS[2];
         let after = [b"HTTP/1.1 200 OK\r\ndate: x\r\n\r\n", bare].concat();
-        assert_eq!(
-            bare_error(bare).map(|(at, s)| (at, s.as_u16())),
-            Some((0, 431))
-        );
+        assert_eq!(bare_error(bare).map(|(at, s)| (at, s.as_u16())), Some((0, 431)));
         assert_eq!(bare_error(&after).map(|(at, _)| at), Some(28));
-        assert_eq!(
-            bare_error(b"HTTP/1.1 400 Bad Request\r\ndate: x\r\n\r\n"),
-            None
-        );
+        assert_eq!(bare_error(b"HTTP/1.1 400 Bad Request\r\ndate: x\r\n\r\n"), None);
     }
 }

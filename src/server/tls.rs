@@ -52,12 +52,7 @@ struct Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(
-            self.current
-                .read()
-                .unwrap_or_else(|e| e.into_inner())
-                .clone(),
-        )
+        Some(self.current.read().unwrap_or_else(|e| e.into_inner()).clone())
     }
 }
 
@@ -163,10 +158,7 @@ fn certified_key(
     contents: &Contents,
 ) -> io::Result<CertifiedKey> {
     let invalid = |path: &Path, why: String| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{}: {why}", path.display()),
-        )
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display()))
     };
     let chain = CertificateDer::pem_slice_iter(&contents.cert)
         .collect::<Result<Vec<_>, _>>()

@@ -218,7 +218,9 @@ impl Subscription {
     /// The next live message. Cancel-safe. Call `taken` once it has been dealt with.
     pub async fn live(&mut self) -> Result<Arc<Message>, TooSlow> {
         loop {
-            let Some(receiver) = &mut self.receiver else { return std::future::pending().await };
+            let Some(receiver) = &mut self.receiver else {
+                return std::future::pending().await;
+            };
             match receiver.recv().await {
                 Ok(message) => {
                     self.last = message.number;

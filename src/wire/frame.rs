@@ -20,7 +20,10 @@ impl Frame {
         let head = chunk.len() as u8;
         chunk.put_slice(body);
         chunk.put_slice(b"\r\n");
-        Frame { chunk: chunk.freeze(), head }
+        Frame {
+            chunk: chunk.freeze(),
+            head,
+        }
     }
 
     /// The bare body bytes (HTTP/2, bodies that end with the connection).

@@ -211,3 +211,27 @@ impl Compiler {
 fn path_span(endpoint: &super::decode::At<EndpointFile>) -> &Span {
     endpoint.value.path.as_ref().map_or(&endpoint.span, |p| &p.span)
 }
+
+/// An event without templates or a schedule, as bytes.
+pub(super) fn fixed_event(file: &super::file::EventFile) -> Result<crate::event::Event, String> {
+    if file.after.is_some() || file.every.is_some() || file.times.is_some() {
+        return Err("this event is sent once: it has no `after`, `every` or `times`".into());
+    }
+    let text =
+        |scalar: &Option<super::decode::Scalar>| scalar.as_ref().and_then(|s| s.text.clone()).map(Into::into);
+    let data = file.data.as_ref().map(|data| match data.0.scalar() {
+        Some(text) => text.to_owned(),
+        None => values::constant(&data.0).to_string(),
+    });
+    let retry = match file.retry.as_ref().and_then(|d| d.0.text.as_deref()) {
+        Some(text) => Some(super::duration::parse(text)?.as_millis() as u64),
+        None => None,
+    };
+    Ok(crate::event::Event {
+        comment: text(&file.comment),
+        event: text(&file.event),
+        data: data.map(Into::into),
+        id: text(&file.id),
+        retry,
+    })
+}

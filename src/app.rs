@@ -1,0 +1,108 @@
+//! A running mock server: scenario, engine, sockets and watcher put together.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::EndpointExt;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, Seed};
+use crate::event::Event;
+use crate::scenario::Scenario;
+use crate::scenario::load::Origin;
+use crate::server::{Phase, Routes, Server, ServerConfig};
+use crate::session::Session;
+use crate::watch::{OnReload, Reload, Reloader, Watch};
+
+/// Everything that a server is started with.
+pub struct Settings {
+    /// Sockets, TLS, limits.
+    pub server: ServerConfig,
+    /// The largest request body in bytes.
+    pub max_body: usize,
+    /// The time of scripts.
+    pub clock: Arc<Clock>,
+    /// Where chance comes from.
+    pub seed: Seed,
+    /// Sent to every stream when the server stops.
+    pub farewell: Option<Event>,
+    /// Where the scenario came from.
+    pub origin: Origin,
+    /// How changes of it are noticed.
+    pub watch: Watch,
+    /// What a change does with open streams.
+    pub on_reload: OnReload,
+}
+
+/// A server that listens.
+pub struct Running {
+    /// The engine behind it.
+    pub engine: Arc<Engine>,
+    /// Where it listens.
+    pub addrs: Vec<SocketAddr>,
+    phase: watch::Sender<Phase>,
+    serving: JoinHandle<()>,
+    watching: JoinHandle<()>,
+    hangup: mpsc::Sender<()>,
+}
+
+/// Binds and serves a scenario; `report` is told of every reload.
+pub async fn start(
+    scenario: Scenario,
+    settings: Settings,
+    report: impl FnMut(Reload) + Send + 'static,
+) -> io::Result<Running> {
+    let server = Server::bind(settings.server).await?;
+    let addrs = server.local_addrs();
+    let session = Session::new(settings.clock);
+    let engine = Arc::new(Engine::new(
+        scenario,
+        session,
+        settings.seed,
+        settings.farewell.as_ref(),
+    ));
+    let (phase, phases) = watch::channel(Phase::Running);
+    let routes = Routes::new(engine.clone(), settings.max_body);
+    let serving = tokio::spawn(server.serve(routes.boxed(), phases));
+    let (hangup, hangups) = mpsc::channel(1);
+    let reloader = Reloader::new(settings.origin, engine.clone(), settings.on_reload);
+    let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
+    Ok(Running {
+        engine,
+        addrs,
+        phase,
+        serving,
+        watching,
+        hangup,
+    })
+}
+
+impl Running {
+    /// Loads the scenario again, changed or not.
+    pub fn reload(&self) {
+        // A full channel holds the same wish already.
+        let _ = self.hangup.try_send(());
+    }
+
+    /// Ends all streams cleanly, then the listeners; what is still open after `drain` is dropped.
+    pub async fn shut_down(mut self, drain: Duration) {
+        self.watching.abort();
+        let _ = self.phase.send(Phase::Draining);
+        self.engine.connections.shut_down();
+        if tokio::time::timeout(drain, &mut self.serving).await.is_err() {
+            let _ = self.phase.send(Phase::Closed);
+            let _ = (&mut self.serving).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.watching.abort();
+        let _ = self.phase.send(Phase::Closed);
+    }
+}

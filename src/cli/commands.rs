@@ -1,0 +1,126 @@
+//! The small commands.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::output::{FAILED, block_on, usage};
+use super::serve::port_from_environment;
+use crate::load::{LoadArgs, LoadSettings};
+
+/// Arguments of `mock-sse cert`.
+#[derive(Debug, Args)]
+pub struct CertArgs {
+    /// Where the certificates lie
+    #[arg(
+        long,
+        env = "MOCK_SSE_CERTS_DIR",
+        value_name = "FOLDER",
+        default_value = "certs"
+    )]
+    certs_dir: PathBuf,
+    /// A further name or address for the certificate
+    #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
+    san: Vec<String>,
+}
+
+pub(super) fn cert(args: &CertArgs) -> u8 {
+    let certs = match crate::certs::ensure(&args.certs_dir, &args.san) {
+        Ok(certs) => certs,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return FAILED;
+        }
+    };
+    let verb = if certs.created { "made" } else { "found" };
+    println!(
+        "{verb} {} and {}",
+        certs.cert_path.display(),
+        certs.key_path.display()
+    );
+    println!("signed by {}\n", certs.ca_pem_path.display());
+    if let Some(warning) = &certs.warning {
+        println!("warning: {warning}\n");
+    }
+    println!("{}", crate::certs::trust_help(&certs.ca_pem_path).trim_end());
+    0
+}
+
+/// Arguments of `mock-sse health`.
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// Where the server listens
+    #[arg(long, env = "MOCK_SSE_HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// The port it listens on; else PORT, else 4043
+    #[arg(long, env = "MOCK_SSE_PORT")]
+    port: Option<u16>,
+}
+
+pub(super) fn health(args: &HealthArgs) -> u8 {
+    let port = match port_from_environment(args.port) {
+        Ok(port) => port,
+        Err(error) => return usage(error),
+    };
+    // A server that listens on all addresses is asked on its own machine.
+    let host = match args.host.as_str() {
+        "0.0.0.0" => "127.0.0.1",
+        "::" | "[::]" => "::1",
+        host => host,
+    };
+    match ask(host, port) {
+        Ok(()) => {
+            println!("ok");
+            0
+        }
+        Err(error) => {
+            eprintln!("error: no healthy server at {host}:{port}: {error}");
+            FAILED
+        }
+    }
+}
+
+fn ask(host: &str, port: u16) -> std::io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let addr = (host, port)
+        .to_socket_addrs()?
+        .next()
+        .ok_or_else(|| std::io::Error::other("no such host"))?;
+    let mut socket = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.write_all(b"GET /__mock/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    socket.take(4096).read_to_string(&mut answer)?;
+    match answer.starts_with("HTTP/1.1 200") && answer.contains("\"ok\"") {
+        true => Ok(()),
+        false => Err(std::io::Error::other("it answers, but not as mock-sse does")),
+    }
+}
+
+pub(super) fn schema() -> u8 {
+    print!("{}", crate::scenario::schema::json_schema());
+    0
+}
+
+pub(super) fn load(args: LoadArgs) -> u8 {
+    let json = args.json;
+    let settings = match LoadSettings::try_from(args) {
+        Ok(settings) => settings,
+        Err(error) => return usage(error),
+    };
+    match block_on(crate::load::run(settings)) {
+        Ok(report) => {
+            if json {
+                println!("{}", report.to_json());
+            } else {
+                print!("{report}");
+            }
+            if report.succeeded() { 0 } else { FAILED }
+        }
+        Err(error) => usage(error),
+    }
+}

@@ -1,0 +1,73 @@
+//! What the commands print: diagnostics, errors, log lines.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing_subscriber::fmt::format::debug_fn;
+
+use super::{Format, LogArgs};
+use crate::scenario::diagnostic::{Diagnostic, Severity, render_all};
+
+/// Exit code for a failed check or expectation.
+pub(super) const FAILED: u8 = 1;
+/// Exit code for wrong usage.
+pub(super) const USAGE: u8 = 2;
+
+/// Sets up log lines on standard error.
+pub(super) fn init_log(args: &LogArgs) {
+    let builder = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(args.log_level);
+    // A second server in one process keeps the first one's log.
+    let _ = match args.log_format {
+        Format::Json => builder.json().flatten_event(true).try_init(),
+        Format::Text => {
+            // The fields are for machines; the message says the same for people.
+            let message = debug_fn(|writer, field, value| match field.name() {
+                "message" => write!(writer, "{value:?}"),
+                _ => Ok(()),
+            });
+            builder
+                .with_target(false)
+                .with_ansi(io::stderr().is_terminal())
+                .fmt_fields(message)
+                .try_init()
+        }
+    };
+}
+
+/// Prints diagnostics to standard error, with a count.
+pub(super) fn print_diagnostics(diagnostics: &[Diagnostic]) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "{}", render_all(diagnostics, io::stderr().is_terminal()));
+    let _ = writeln!(err, "{}", count(diagnostics));
+}
+
+/// `2 errors, 1 warning`.
+pub(super) fn count(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .count();
+    let warnings = diagnostics.len() - errors;
+    let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    match (errors, warnings) {
+        (errors, 0) => plural(errors, "error"),
+        (0, warnings) => plural(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+    }
+}
+
+/// Prints an error and what to do about it; answers with the exit code for wrong usage.
+pub(super) fn usage(message: impl std::fmt::Display) -> u8 {
+    eprintln!("error: {message}");
+    USAGE
+}
+
+/// Runs a future on a runtime of its own.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime needs nothing but threads")
+        .block_on(future)
+}

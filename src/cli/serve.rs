@@ -1,0 +1,435 @@
+//! `mock-sse serve`: settings from flags and variables, then a running server until a signal.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::banner::Banner;
+use super::output::{FAILED, USAGE, block_on, count, init_log, print_diagnostics, usage};
+use super::{Format, LogArgs};
+use crate::app::{self, Running, Settings};
+use crate::certs::Certs;
+use crate::clock::Clock;
+use crate::engine::Seed;
+use crate::event::Event;
+use crate::scenario::diagnostic::render_all;
+use crate::scenario::load::{Origin, load};
+use crate::scenario::{Scenario, duration};
+use crate::server::{ServerConfig, TlsFiles};
+use crate::watch::{OnReload, Reload, Watch};
+
+/// Arguments of `mock-sse serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Scenario files and folders; without any, the built-in alphabet scenario
+    #[arg(short, long, env = "MOCK_SSE_SCENARIO", value_name = "FILE_OR_FOLDER", num_args = 1.., value_delimiter = ',')]
+    scenario: Vec<PathBuf>,
+    /// Name or address to listen on; 0.0.0.0 for all
+    #[arg(long, env = "MOCK_SSE_HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen on; 0 picks a free one; else the variable PORT, else 4043
+    #[arg(short, long, env = "MOCK_SSE_PORT")]
+    port: Option<u16>,
+    /// Where all chance comes from, over the scenario's own seed; drawn and printed if there is none
+    #[arg(long, env = "MOCK_SSE_SEED")]
+    seed: Option<u64>,
+    /// Run scripts this many times as fast
+    #[arg(long, env = "MOCK_SSE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    time_scale: f64,
+    /// How changes of the scenario are noticed
+    #[arg(long, env = "MOCK_SSE_WATCH", value_name = "MODE", default_value = "auto")]
+    watch: Watch,
+    /// What a reload does with open streams
+    #[arg(long, env = "MOCK_SSE_ON_RELOAD", value_name = "WHAT", default_value = "keep")]
+    on_reload: OnReload,
+    /// Written as JSON, with the addresses, once the server listens
+    #[arg(long, env = "MOCK_SSE_READY_FILE", value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+    /// How long open streams may take to end after SIGTERM or Ctrl-C
+    #[arg(long, env = "MOCK_SSE_DRAIN", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    drain: Duration,
+    /// Sent to every stream when the server stops: a comment, or an event as a mapping: '{event: bye, data: x}'
+    #[arg(long, env = "MOCK_SSE_FAREWELL", value_name = "TEXT_OR_EVENT", value_parser = farewell)]
+    farewell: Option<Event>,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+struct TlsArgs {
+    /// Certificate chain (PEM) instead of the local one; reloaded when it changes
+    #[arg(long, env = "MOCK_SSE_CERT", value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate
+    #[arg(long, env = "MOCK_SSE_KEY", value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Where the local CA and certificate lie, made at the first start
+    #[arg(
+        long,
+        env = "MOCK_SSE_CERTS_DIR",
+        value_name = "FOLDER",
+        default_value = "certs"
+    )]
+    certs_dir: PathBuf,
+    /// A further name or address for the local certificate
+    #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
+    san: Vec<String>,
+    /// Serve cleartext only
+    #[arg(long, env = "MOCK_SSE_NO_TLS", conflicts_with_all = ["cert", "redirect_https"])]
+    no_tls: bool,
+    /// Send cleartext requests to https on the same port
+    #[arg(long, env = "MOCK_SSE_REDIRECT_HTTPS")]
+    redirect_https: bool,
+}
+
+#[derive(Debug, Args)]
+struct LimitArgs {
+    /// Open connections at the same time; those beyond it get 503
+    #[arg(
+        long,
+        env = "MOCK_SSE_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 16_384
+    )]
+    max_connections: usize,
+    /// Largest request body in bytes; beyond it 413
+    #[arg(
+        long,
+        env = "MOCK_SSE_MAX_BODY",
+        value_name = "BYTES",
+        default_value_t = 8_000_000
+    )]
+    max_body: usize,
+    /// Largest request head in bytes; beyond it 431
+    #[arg(long, env = "MOCK_SSE_MAX_HEADER", value_name = "BYTES", default_value_t = 65_536, value_parser = header_limit)]
+    max_header: usize,
+    /// HTTP/2 streams open at the same time on one connection
+    #[arg(
+        long,
+        env = "MOCK_SSE_HTTP2_MAX_STREAMS",
+        value_name = "COUNT",
+        default_value_t = 250
+    )]
+    http2_max_streams: u32,
+    /// How often an HTTP/2 connection is sent a PING; 0 for never
+    #[arg(long, env = "MOCK_SSE_HTTP2_KEEPALIVE", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    http2_keepalive: Duration,
+    /// How long a new connection may stay silent
+    #[arg(long, env = "MOCK_SSE_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    handshake_timeout: Duration,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let factor: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if factor.is_finite() && (0.001..=1e6).contains(&factor) {
+        return Ok(factor);
+    }
+    Err("use a factor from 0.001 to 1000000".into())
+}
+
+fn header_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 8192..=16_777_216) => Ok(bytes),
+        _ => Err("use 8192 to 16777216 bytes".into()),
+    }
+}
+
+fn farewell(text: &str) -> Result<Event, String> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(Event {
+            comment: Some(text.to_owned().into()),
+            ..Event::default()
+        });
+    }
+    crate::scenario::event_from_yaml(text)
+}
+
+/// A seed from the system's entropy.
+pub(super) fn draw_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+}
+
+/// The port from a flag, else from `PORT`, else 4043.
+pub(super) fn port_from_environment(flag: Option<u16>) -> Result<u16, String> {
+    match (flag, std::env::var("PORT")) {
+        (Some(port), _) => Ok(port),
+        (None, Ok(text)) => text
+            .parse()
+            .map_err(|_| format!("the variable PORT holds `{text}`, which is no port")),
+        (None, Err(_)) => Ok(4043),
+    }
+}
+
+/// Runs the server; answers with the exit code.
+pub(super) fn run(args: ServeArgs) -> u8 {
+    init_log(&args.log);
+    let origin = match args.scenario.is_empty() {
+        true => Origin::BuiltIn,
+        false => Origin::Paths(args.scenario.clone()),
+    };
+    let scenario = match load(&origin) {
+        Ok((scenario, warnings)) => {
+            if !warnings.is_empty() {
+                print_diagnostics(&warnings);
+            }
+            scenario
+        }
+        Err(diagnostics) => {
+            print_diagnostics(&diagnostics);
+            return FAILED;
+        }
+    };
+    let (server, certs) = match server_config(&args) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    block_on(serve(args, origin, scenario, server, certs))
+}
+
+fn server_config(args: &ServeArgs) -> Result<(ServerConfig, Option<Certs>), u8> {
+    let port = port_from_environment(args.port).map_err(usage)?;
+    let (tls, certs) = tls_files(&args.tls)?;
+    let keepalive = args.limits.http2_keepalive;
+    let config = ServerConfig {
+        host: args.host.clone(),
+        port,
+        tls,
+        redirect_https: args.tls.redirect_https,
+        max_connections: args.limits.max_connections,
+        max_header_bytes: args.limits.max_header,
+        handshake_timeout: args.limits.handshake_timeout,
+        h2_max_concurrent_streams: args.limits.http2_max_streams,
+        h2_keepalive_interval: (!keepalive.is_zero()).then_some(keepalive),
+        ..ServerConfig::default()
+    };
+    Ok((config, certs))
+}
+
+fn tls_files(args: &TlsArgs) -> Result<(Option<TlsFiles>, Option<Certs>), u8> {
+    if args.no_tls {
+        return Ok((None, None));
+    }
+    if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
+        return Ok((
+            Some(TlsFiles {
+                cert: cert.clone(),
+                key: key.clone(),
+            }),
+            None,
+        ));
+    }
+    match crate::certs::ensure(&args.certs_dir, &args.san) {
+        Ok(certs) => {
+            if let Some(warning) = &certs.warning {
+                tracing::warn!("{warning}");
+            }
+            let files = TlsFiles {
+                cert: certs.cert_path.clone(),
+                key: certs.key_path.clone(),
+            };
+            Ok((Some(files), Some(certs)))
+        }
+        // A folder that cannot be written to is no reason not to serve at all, unless TLS is a must.
+        Err(error) if !args.redirect_https && args.san.is_empty() && is_unwritable(&error) => {
+            tracing::warn!("serving cleartext only: {error}");
+            Ok((None, None))
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            Err(FAILED)
+        }
+    }
+}
+
+fn is_unwritable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+async fn serve(
+    args: ServeArgs,
+    origin: Origin,
+    scenario: Scenario,
+    server: ServerConfig,
+    certs: Option<Certs>,
+) -> u8 {
+    let tls = server.tls.is_some();
+    let (host, port) = (server.host.clone(), server.port);
+    let settings = Settings {
+        server,
+        max_body: args.limits.max_body,
+        clock: if args.time_scale == 1.0 {
+            Clock::real()
+        } else {
+            Clock::scaled(args.time_scale)
+        },
+        seed: args.seed.map_or_else(|| Seed::Drawn(draw_seed()), Seed::Fixed),
+        farewell: args.farewell.clone(),
+        origin: origin.clone(),
+        watch: args.watch,
+        on_reload: args.on_reload,
+    };
+    let running = match app::start(scenario, settings, report).await {
+        Ok(running) => running,
+        Err(error) => {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => "; choose another with --port, 0 picks a free one",
+                _ => "",
+            };
+            eprintln!("error: cannot serve on {host}:{port}: {error}{hint}");
+            return FAILED;
+        }
+    };
+    let current = running.engine.catalog.current();
+    let banner = Banner {
+        scenario: &current,
+        origin: &origin,
+        addrs: &running.addrs,
+        host: &host,
+        seed: running.engine.seed(&current),
+        tls,
+        ca: certs.as_ref().map(|c| c.ca_pem_path.as_path()),
+    };
+    if let Err(code) = announce(&args, &banner) {
+        return code;
+    }
+    drop(current);
+    until_signalled(running, args.drain).await
+}
+
+fn announce(args: &ServeArgs, banner: &Banner) -> Result<(), u8> {
+    match args.log.log_format {
+        Format::Text => println!("{}", banner.text()),
+        Format::Json => {
+            let urls = banner.urls().join(" ");
+            tracing::info!(
+                urls,
+                seed = banner.seed,
+                origin = super::banner::describe(banner.origin),
+                "listening"
+            );
+        }
+    }
+    let Some(path) = &args.ready_file else {
+        return Ok(());
+    };
+    let ready = serde_json::json!({
+        "urls": banner.urls(),
+        "addresses": banner.addrs,
+        "port": banner.addrs.first().map(std::net::SocketAddr::port),
+        "pid": std::process::id(),
+        "seed": banner.seed,
+        "ca": banner.ca,
+    });
+    write_whole(path, &format!("{ready:#}\n")).map_err(|error| {
+        eprintln!("error: cannot write the ready file {}: {error}", path.display());
+        USAGE
+    })
+}
+
+/// Whoever waits for the file to appear must not read half of it.
+fn write_whole(path: &std::path::Path, text: &str) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    std::fs::write(&part, text)?;
+    std::fs::rename(&part, path)
+}
+
+fn report(reload: Reload) {
+    match reload {
+        Reload::Same => {}
+        Reload::Swapped(scenario, warnings) => {
+            if !warnings.is_empty() {
+                tracing::warn!("{}", render_all(&warnings, false).trim_end());
+            }
+            let endpoints = scenario.endpoints.len();
+            tracing::info!(
+                endpoints,
+                "reloaded: {endpoints} endpoint{}",
+                if endpoints == 1 { "" } else { "s" }
+            );
+        }
+        Reload::Broken(diagnostics) => {
+            let findings = render_all(&diagnostics, false);
+            let errors = count(&diagnostics);
+            tracing::error!(
+                "not reloaded ({errors}); the last good scenario goes on\n{}",
+                findings.trim_end()
+            );
+        }
+    }
+}
+
+async fn until_signalled(running: Running, drain: Duration) -> u8 {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return usage(format!("cannot listen for signals: {error}")),
+    };
+    signals.stop(&running).await;
+    let open = running.engine.connections.count();
+    tracing::info!(
+        open,
+        "stopping: {open} open stream{}; again to stop at once",
+        if open == 1 { "" } else { "s" }
+    );
+    let engine = Arc::clone(&running.engine);
+    tokio::select! {
+        () = running.shut_down(drain) => {
+            let left = engine.connections.count();
+            if left > 0 {
+                tracing::warn!("stopped with {left} streams still open after {}", duration::format(drain));
+            } else {
+                tracing::info!("stopped");
+            }
+        }
+        () = signals.again() => tracing::warn!("stopped at once"),
+    }
+    0
+}
+
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or Ctrl-C; SIGHUP reloads meanwhile.
+    async fn stop(&mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => running.reload(),
+            }
+        }
+    }
+
+    async fn again(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a client would receive, at once: the same engine on a clock that is moved by hand.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::engine::memory::MemorySink;
+use crate::engine::{Engine, Reply, ReplyBody, Seed};
+use crate::request::Request;
+use crate::scenario::Scenario;
+use crate::session::Session;
+
+/// Plays the answer to a request for a time of the script's clock, and writes its body as it comes.
+/// Answers with the status code.
+pub async fn play(
+    scenario: Scenario,
+    seed: Seed,
+    request: Request,
+    limit: Duration,
+    out: &mut impl Write,
+) -> io::Result<u16> {
+    let clock = Clock::manual();
+    let engine = Engine::new(scenario, Session::new(clock.clone()), seed, None);
+    let Reply {
+        head, after, body, ..
+    } = engine.answer(request);
+    let performance = match body {
+        ReplyBody::Full(bytes) => {
+            out.write_all(&bytes)?;
+            return Ok(head.status);
+        }
+        ReplyBody::Stream(performance) => performance,
+    };
+    let sink = MemorySink::default();
+    let body = sink.clone();
+    let playing = tokio::spawn(performance.play(sink));
+    let end = limit + after;
+    loop {
+        let next = clock.next_due().await;
+        out.write_all(&body.take())?;
+        match next {
+            Some(due) if due <= end && !playing.is_finished() => clock.advance(due - clock.now()).await,
+            _ => break,
+        }
+    }
+    out.flush()?;
+    playing.abort();
+    Ok(head.status)
+}

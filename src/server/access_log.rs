@@ -1,0 +1,132 @@
+//! One line a request: what was asked, what was answered, and how it ended.
+
+use std::time::Instant;
+
+use crate::engine::Outcome;
+use crate::request::{Request, Version};
+
+/// A request on its way into the log. A stream that is dropped without an ending is logged too.
+pub(super) struct AccessLog {
+    line: Option<Line>,
+}
+
+struct Line {
+    method: String,
+    target: String,
+    protocol: &'static str,
+    peer: std::net::SocketAddr,
+    began: Instant,
+    status: u16,
+}
+
+impl AccessLog {
+    pub(super) fn begin(request: &Request, began: Instant) -> AccessLog {
+        let target = match &request.query {
+            Some(query) => format!("{}?{query}", request.path),
+            None => request.path.clone(),
+        };
+        let line = Line {
+            method: request.method.clone(),
+            target: shorten(target),
+            protocol: protocol(request),
+            peer: request.peer,
+            began,
+            status: 0,
+        };
+        AccessLog { line: Some(line) }
+    }
+
+    /// An answer with a body of so many bytes.
+    pub(super) fn answered(mut self, status: u16, bytes: u64) {
+        if let Some(mut line) = self.line.take() {
+            line.status = status;
+            line.write(None, bytes, "answered");
+        }
+    }
+
+    /// A stream begins.
+    pub(super) fn opened(&mut self, status: u16) {
+        if let Some(line) = &mut self.line {
+            line.status = status;
+            tracing::debug!(
+                "{} {} {} {}: stream opened",
+                line.method,
+                line.target,
+                status,
+                line.protocol
+            );
+        }
+    }
+
+    /// A stream has ended.
+    pub(super) fn ended(mut self, outcome: &Outcome, events: u64, bytes: u64) {
+        if let Some(line) = self.line.take() {
+            line.write(Some(events), bytes, &outcome.describe());
+        }
+    }
+}
+
+impl Drop for AccessLog {
+    fn drop(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.write(None, 0, "dropped");
+        }
+    }
+}
+
+impl Line {
+    fn write(&self, events: Option<u64>, bytes: u64, ended: &str) {
+        let Line {
+            method,
+            target,
+            protocol,
+            peer,
+            began,
+            status,
+        } = self;
+        let seconds = began.elapsed().as_secs_f64();
+        let count = events.map_or(String::new(), |n| {
+            format!("{n} event{}, ", if n == 1 { "" } else { "s" })
+        });
+        tracing::info!(
+            target: "mock_sse::request",
+            method, target, status, protocol, %peer,
+            duration_ms = (seconds * 1e3) as u64, events, bytes, ended,
+            "{method} {target} {status} {protocol} {} {count}{bytes} bytes, {ended}", human(seconds),
+        );
+    }
+}
+
+fn human(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.1}ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.1}s")
+    }
+}
+
+fn protocol(request: &Request) -> &'static str {
+    match (request.version, request.tls) {
+        (Version::Http10, false) => "HTTP/1.0",
+        (Version::Http10, true) => "HTTP/1.0+TLS",
+        (Version::Http11, false) => "HTTP/1.1",
+        (Version::Http11, true) => "HTTP/1.1+TLS",
+        (Version::Http2, false) => "HTTP/2",
+        (Version::Http2, true) => "HTTP/2+TLS",
+    }
+}
+
+/// Targets come from clients: bounded, and only ever printable characters.
+fn shorten(target: String) -> String {
+    const MOST: usize = 200;
+    let clean: String = target
+        .chars()
+        .take(MOST)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    if target.chars().count() > MOST {
+        format!("{clean}…")
+    } else {
+        clean
+    }
+}

@@ -1,0 +1,208 @@
+//! Watching scenario files: a changed scenario is loaded beside the old one and swapped in whole.
+//!
+//! Contents decide, not events: whatever wakes the watcher (the system's notices, a tick, SIGHUP),
+//! the files are read again and compared. So an editor's atomic save, a swapped symlink, a replaced
+//! folder and a bind mount without notices all come to the same.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+
+use crate::engine::Engine;
+use crate::engine::connections::Order;
+use crate::scenario::diagnostic::{Diagnostic, Source};
+use crate::scenario::load::{Origin, sources};
+use crate::scenario::model::End;
+use crate::scenario::{Scenario, compile};
+
+/// How changes are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Watch {
+    /// By the system's notices, and by a slow look for what gave none.
+    Auto,
+    /// By looking at the contents twice a second: for network and bind mounts.
+    Poll,
+    /// Not at all; SIGHUP still reloads.
+    Off,
+}
+
+/// What a reload does with open streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnReload {
+    /// They finish the script they began with.
+    Keep,
+    /// They end cleanly, so that clients come back to the new one.
+    Restart,
+}
+
+/// What became of a look at the files.
+pub enum Reload {
+    /// Nothing has changed.
+    Same,
+    /// A new scenario is served, with these warnings.
+    Swapped(Arc<Scenario>, Vec<Diagnostic>),
+    /// The files are broken; the last good scenario goes on.
+    Broken(Vec<Diagnostic>),
+}
+
+/// Loads a scenario again and again.
+pub struct Reloader {
+    origin: Origin,
+    engine: Arc<Engine>,
+    on_reload: OnReload,
+    seen: Option<Vec<Arc<Source>>>,
+    /// The diagnostics of files that could not be read, so that they are not said twice.
+    failed: Vec<Diagnostic>,
+}
+
+impl Reloader {
+    /// For an origin that has been loaded once already.
+    pub fn new(origin: Origin, engine: Arc<Engine>, on_reload: OnReload) -> Reloader {
+        let seen = sources(&origin).ok();
+        Reloader {
+            origin,
+            engine,
+            on_reload,
+            seen,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Looks at the files, and swaps in what has changed. `force` loads the same contents again.
+    pub fn look(&mut self, force: bool) -> Reload {
+        let sources = match sources(&self.origin) {
+            Ok(sources) => sources,
+            Err(errors) => {
+                self.seen = None;
+                if errors == self.failed && !force {
+                    return Reload::Same;
+                }
+                self.failed.clone_from(&errors);
+                return Reload::Broken(errors);
+            }
+        };
+        self.failed.clear();
+        if self.seen.as_ref() == Some(&sources) && !force {
+            return Reload::Same;
+        }
+        let compiled = compile(&sources);
+        self.seen = Some(sources);
+        match compiled {
+            Ok((scenario, warnings)) => {
+                self.engine.catalog.swap(scenario);
+                if self.on_reload == OnReload::Restart {
+                    self.engine.connections.order_all(Order::End(End::Close));
+                }
+                Reload::Swapped(self.engine.catalog.current(), warnings)
+            }
+            Err(errors) => Reload::Broken(errors),
+        }
+    }
+}
+
+/// Watches until dropped; `report` is told of every change, `hangup` forces a look.
+pub async fn watch(
+    mut reloader: Reloader,
+    mode: Watch,
+    mut hangup: mpsc::Receiver<()>,
+    mut report: impl FnMut(Reload),
+) {
+    /// Saves come in several steps: this much quiet ends one.
+    const QUIET: Duration = Duration::from_millis(40);
+    let tick = match mode {
+        Watch::Auto => Duration::from_secs(2),
+        Watch::Poll => Duration::from_millis(500),
+        Watch::Off => Duration::from_secs(u64::from(u32::MAX)),
+    };
+    let mut tick = tokio::time::interval(tick);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (notice, mut notices) = mpsc::channel(1);
+    let mut notifier = Notifier::new(mode, notice);
+    notifier.point_at(&reloader.origin);
+    loop {
+        let mut force = false;
+        tokio::select! {
+            Some(()) = hangup.recv() => force = true,
+            Some(()) = notices.recv() => {
+                // Further notices within the quiet time belong to the same save.
+                while tokio::time::timeout(QUIET, notices.recv()).await.is_ok_and(|n| n.is_some()) {}
+            }
+            _ = tick.tick() => {}
+        }
+        match reloader.look(force) {
+            Reload::Same => {}
+            change => report(change),
+        }
+        notifier.point_at(&reloader.origin);
+    }
+}
+
+/// The system's notices of changes in folders. A watched file is lost when it is replaced, so the
+/// folders around it are watched: the one it is named in, and the one a link leads to.
+struct Notifier {
+    watcher: Option<notify::RecommendedWatcher>,
+    folders: Vec<PathBuf>,
+}
+
+impl Notifier {
+    fn new(mode: Watch, notice: mpsc::Sender<()>) -> Notifier {
+        let send = move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                // A full channel holds a notice already.
+                let _ = notice.try_send(());
+            }
+        };
+        let watcher = (mode == Watch::Auto).then(|| notify::recommended_watcher(send));
+        let watcher = watcher.and_then(|watcher| match watcher {
+            Ok(watcher) => Some(watcher),
+            Err(error) => {
+                tracing::warn!("changes are looked for every 2 s only: {error}");
+                None
+            }
+        });
+        Notifier {
+            watcher,
+            folders: Vec::new(),
+        }
+    }
+
+    /// Watches the folders of the origin as they are now.
+    fn point_at(&mut self, origin: &Origin) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let folders = folders_of(origin);
+        for old in self.folders.iter().filter(|f| !folders.contains(f)) {
+            let _ = watcher.unwatch(old);
+        }
+        // Watched again each time: a folder that was replaced under its name is a new one.
+        self.folders = folders
+            .into_iter()
+            .filter(|f| watcher.watch(f, RecursiveMode::NonRecursive).is_ok())
+            .collect();
+    }
+}
+
+fn folders_of(origin: &Origin) -> Vec<PathBuf> {
+    let Origin::Paths(paths) = origin else {
+        return Vec::new();
+    };
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let target = path.canonicalize().ok();
+        let inside = path.is_dir().then(|| path.clone());
+        let around = [Some(parent(path)), target.as_deref().map(parent), inside];
+        folders.extend(around.into_iter().flatten());
+    }
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .to_owned()
+}
