@@ -154,22 +154,12 @@ fn set_validity(params: &mut CertificateParams, days: u32) {
     params.not_after = (SystemTime::now() + DAY * days).into();
 }
 
-fn make_leaf(
-    certs: &Certs,
-    ca: &Issuer<'static, KeyPair>,
-    names: &BTreeSet<&str>,
-) -> io::Result<()> {
+fn make_leaf(certs: &Certs, ca: &Issuer<'static, KeyPair>, names: &BTreeSet<&str>) -> io::Result<()> {
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-    let mut params = CertificateParams::new(names).map_err(|e| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("a certificate name: {e}"),
-        )
-    })?;
+    let mut params = CertificateParams::new(names)
+        .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, format!("a certificate name: {e}")))?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "mock-sse");
+    params.distinguished_name.push(DnType::CommonName, "mock-sse");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
@@ -239,9 +229,7 @@ fn covers(cert: &ParsedCertificate<'_>, name: &str) -> Result<bool, String> {
     };
     let concrete = match concrete.parse::<IpAddr>() {
         Ok(ip) => ServerName::from(ip),
-        Err(_) => {
-            ServerName::try_from(concrete).map_err(|_| format!("{name:?} is no host name"))?
-        }
+        Err(_) => ServerName::try_from(concrete).map_err(|_| format!("{name:?} is no host name"))?,
     };
     Ok(verify_server_name(cert, &concrete).is_ok())
 }
@@ -270,12 +258,8 @@ fn verify(
 
 fn read_cert(path: &Path) -> io::Result<CertificateDer<'static>> {
     let pem = fs::read(path).map_err(|e| at(path, e))?;
-    CertificateDer::from_pem_slice(&pem).map_err(|e| {
-        at(
-            path,
-            io::Error::new(io::ErrorKind::InvalidData, e.to_string()),
-        )
-    })
+    CertificateDer::from_pem_slice(&pem)
+        .map_err(|e| at(path, io::Error::new(io::ErrorKind::InvalidData, e.to_string())))
 }
 
 /// Writes a file whole and with its mode from the first byte on, unless there is one.

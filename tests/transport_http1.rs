@@ -37,7 +37,10 @@ async fn pipelined_requests_are_answered_after_a_clean_end() {
     send(&mut tcp, &[stream, stream, last].concat()).await;
     for _ in 0..2 {
         assert_eq!(without_date(&read_head(&mut tcp).await), STREAM_HEAD);
-        assert_eq!(read_until(&mut tcp, "0\r\n\r\n").await, "2\r\na\n\r\n2\r\nb\n\r\n0\r\n\r\n");
+        assert_eq!(
+            read_until(&mut tcp, "0\r\n\r\n").await,
+            "2\r\na\n\r\n2\r\nb\n\r\n0\r\n\r\n"
+        );
     }
     assert!(read_all(&mut tcp).await.unwrap().ends_with("\r\n\r\nhello"));
 }
@@ -79,7 +82,11 @@ async fn check_post(request: &str, head_has_close: bool, body: &str) {
     if head_has_close {
         assert_eq!(read_all(&mut tcp).await.unwrap(), "");
     } else {
-        send(&mut tcp, "GET /hello HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
+        send(
+            &mut tcp,
+            "GET /hello HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n",
+        )
+        .await;
         assert!(read_all(&mut tcp).await.unwrap().ends_with("hello"));
     }
 }
@@ -105,10 +112,20 @@ async fn request_bodies_decide_whether_the_connection_is_kept() {
 async fn head_gets_the_head_alone() {
     let server = start(ServerConfig::default()).await;
     let mut tcp = server.connect().await;
-    send(&mut tcp, "HEAD /close HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
+    send(
+        &mut tcp,
+        "HEAD /close HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n",
+    )
+    .await;
     let all = read_all(&mut tcp).await.unwrap();
-    assert!(all.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"), "{all}");
-    assert!(all.ends_with("\r\n\r\n") && !all.contains("content-length"), "{all}");
+    assert!(
+        all.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"),
+        "{all}"
+    );
+    assert!(
+        all.ends_with("\r\n\r\n") && !all.contains("content-length"),
+        "{all}"
+    );
 }
 
 #[tokio::test]
@@ -143,12 +160,17 @@ async fn a_cut_a_close_and_a_reset_look_different() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_reset_comes_after_all_that_was_written() {
-    let config = ServerConfig { send_buffer_bytes: Some(8192), ..ServerConfig::default() };
+    let config = ServerConfig {
+        send_buffer_bytes: Some(8192),
+        ..ServerConfig::default()
+    };
     let server = start(config).await;
     let mut tcp = server.get("/reset-much").await;
     read_head(&mut tcp).await;
-    let body = read_until(&mut tcp, "x\r\n").await;
-    assert_eq!(body.matches('x').count(), 400_000);
+    let mut count = 0;
+    while count < 400_000 {
+        count += read_once(&mut tcp).await.matches('x').count();
+    }
     let error = read_all(&mut tcp).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }

@@ -16,8 +16,9 @@ use super::{
     Phase, Shared,
     io_kind::Io,
     live::{Admission, Permit},
+    seam::Seam,
     service::{Http2Service, Peer},
-    takeover::{self, Command, Seam, Slot},
+    takeover::{self, Command, Slot},
 };
 
 /// First and longest pause after the system ran out of file descriptors.
@@ -96,11 +97,7 @@ async fn begin(tcp: TcpStream, shared: Arc<Shared>, permit: Permit, refused: boo
         () = drain_begins(&mut phase) => return,
     };
     match opened {
-        Ok(Ok(Opened {
-            io,
-            pre,
-            http2: true,
-        })) => {
+        Ok(Ok(Opened { io, pre, http2: true })) => {
             permit.run(|permit| serve_http2(shared, io, pre, permit, refused));
         }
         Ok(Ok(Opened {
@@ -139,9 +136,7 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Opened> {
         return sniff(Io::Plain(tcp)).await;
     }
     let Some(tls) = &shared.tls else {
-        return Err(io::Error::other(
-            "TLS asked for, but there is no certificate",
-        ));
+        return Err(io::Error::other("TLS asked for, but there is no certificate"));
     };
     sniff(Io::Tls(Box::new(tls.acceptor().accept(tcp).await?))).await
 }

@@ -115,12 +115,7 @@ impl Http1Sink {
     }
 
     /// One attempt to write `frames` from byte `from` on.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        frames: &[Frame],
-        from: usize,
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[Frame], from: usize) -> Poll<io::Result<usize>> {
         if let [frame] = frames {
             let piece = &self.piece(frame)[from..];
             return Pin::new(&mut self.io).poll_write(cx, piece);

@@ -105,10 +105,7 @@ impl Handoff {
 pub(crate) struct StreamBody(Arc<Handoff>);
 
 impl StreamBody {
-    fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
         let mut state = self.0.lock();
         if let Some(bytes) = state.frames.pop_front() {
             return Poll::Ready(Some(Ok(http_body::Frame::data(bytes))));

@@ -90,11 +90,7 @@ impl Live {
         let tasks: Vec<_> = {
             let mut entries = self.lock();
             entries.closed = true;
-            entries
-                .tasks
-                .values_mut()
-                .filter_map(Option::take)
-                .collect()
+            entries.tasks.values_mut().filter_map(Option::take).collect()
         };
         tasks.iter().for_each(AbortHandle::abort);
     }

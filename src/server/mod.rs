@@ -27,6 +27,7 @@ mod io_kind;
 mod live;
 pub mod problem;
 pub mod redirect;
+mod seam;
 mod service;
 mod stream;
 mod takeover;
@@ -200,8 +201,7 @@ async fn bind_all(config: &ServerConfig) -> io::Result<Vec<TcpListener>> {
         format!("host {host:?} has no address"),
     ));
     for _ in 0..attempts {
-        result =
-            bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
+        result = bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
         if !matches!(&result, Err(e) if e.kind() == io::ErrorKind::AddrInUse) {
             break;
         }

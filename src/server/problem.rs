@@ -10,9 +10,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error answer: `{"type": "about:blank", "title", "status", "detail"}`.
 pub fn problem(status: StatusCode, detail: &str) -> Response {
-    let mut response = Response::builder()
-        .status(status)
-        .body(body(status, detail));
+    let mut response = Response::builder().status(status).body(body(status, detail));
     let value = HeaderValue::from_static(PROBLEM_JSON);
     response.headers_mut().insert(header::CONTENT_TYPE, value);
     response

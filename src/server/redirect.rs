@@ -75,31 +75,11 @@ mod tests {
             "/",
             Some((301, "https://[::1]:4043/")),
         );
-        check(
-            get.clone(),
-            Some("[::1]:5"),
-            "/",
-            Some((301, "https://[::1]:5/")),
-        );
-        check(
-            get.clone(),
-            None,
-            "*",
-            Some((301, "https://localhost:4043/")),
-        );
+        check(get.clone(), Some("[::1]:5"), "/", Some((301, "https://[::1]:5/")));
+        check(get.clone(), None, "*", Some((301, "https://localhost:4043/")));
         check(Method::HEAD, Some("a:1"), "/", Some((301, "https://a:1/")));
-        check(
-            Method::POST,
-            Some("a:1"),
-            "/p",
-            Some((307, "https://a:1/p")),
-        );
+        check(Method::POST, Some("a:1"), "/p", Some((307, "https://a:1/p")));
         check(get.clone(), Some("a:1"), "/__mock/health", None);
-        check(
-            get,
-            Some("a:1"),
-            "/__mocked",
-            Some((301, "https://a:1/__mocked")),
-        );
+        check(get, Some("a:1"), "/__mocked", Some((301, "https://a:1/__mocked")));
     }
 }

@@ -20,9 +20,7 @@ use http_body_util::BodyExt;
 use hyper::{Request as HyperRequest, body::Incoming, service::Service};
 use poem::{
     Addr, Body, Endpoint, Request, Response,
-    http::{
-        HeaderMap, HeaderValue, Method, StatusCode, Version, header, response::Parts, uri::Scheme,
-    },
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, response::Parts, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 
@@ -88,9 +86,8 @@ impl Service<HyperRequest<Incoming>> for Http1Service {
             let mut response = answer(&shared, &peer, request, Some(&body_read)).await;
             if let Some(spec) = response.extensions_mut().remove::<StreamSpec>() {
                 if asked.allows_body(response.status()) {
-                    let reusable = asked.keeps_alive
-                        && shared.keeps_connections()
-                        && body_read.load(Ordering::Acquire);
+                    let reusable =
+                        asked.keeps_alive && shared.keeps_connections() && body_read.load(Ordering::Acquire);
                     slot.take_over(taken(asked.version, response, spec, reusable));
                     return std::future::pending().await;
                 }
@@ -182,11 +179,7 @@ async fn answer(
     let mut response = match early_answer(shared, peer, &request) {
         Some(response) => response,
         None => {
-            let scheme = if peer.tls {
-                Scheme::HTTPS
-            } else {
-                Scheme::HTTP
-            };
+            let scheme = if peer.tls { Scheme::HTTPS } else { Scheme::HTTP };
             let local = LocalAddr(Addr::SocketAddr(peer.local));
             let remote = RemoteAddr(Addr::SocketAddr(peer.remote));
             let mut request: Request = (request, local, remote, scheme).into();
@@ -203,10 +196,7 @@ async fn answer(
             shared.app.get_response(request).await
         }
     };
-    response
-        .headers_mut()
-        .entry(header::DATE)
-        .or_insert_with(date);
+    response.headers_mut().entry(header::DATE).or_insert_with(date);
     response
 }
 
@@ -216,11 +206,7 @@ fn date() -> HeaderValue {
 }
 
 /// Answers that no endpoint is asked for.
-fn early_answer(
-    shared: &Shared,
-    peer: &Peer,
-    request: &HyperRequest<Incoming>,
-) -> Option<Response> {
+fn early_answer(shared: &Shared, peer: &Peer, request: &HyperRequest<Incoming>) -> Option<Response> {
     if peer.refused {
         let max = shared.config.max_connections;
         let detail = format!("the limit of {max} connections is reached");
@@ -229,10 +215,7 @@ fn early_answer(
     if !shared.config.redirect_https || peer.tls || shared.tls.is_none() {
         return None;
     }
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|h| h.to_str().ok());
+    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
     let host = request.uri().authority().map(|a| a.as_str()).or(host);
     let target = request.uri().path_and_query().map_or("/", |t| t.as_str());
     redirect(request.method(), host, target, peer.local.port())

@@ -55,9 +55,18 @@ pub async fn start(config: ServerConfig) -> Running {
     let (phase, shutdown) = watch::channel(Phase::Running);
     let (steps, told) = mpsc::unbounded_channel();
     let (report, seen) = mpsc::unbounded_channel();
-    let toy = Toy { steps: Mutex::new(Some(told)), seen: report };
+    let toy = Toy {
+        steps: Mutex::new(Some(told)),
+        seen: report,
+    };
     let served = tokio::spawn(server.serve(toy.boxed(), shutdown));
-    Running { addr, phase, steps, seen, served }
+    Running {
+        addr,
+        phase,
+        steps,
+        seen,
+        served,
+    }
 }
 
 impl Running {
@@ -158,7 +167,9 @@ fn fixed(pieces: Vec<Vec<u8>>, end: End) -> StreamSpec {
 
 /// Fails a test that would hang.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future).await.expect("within 20 s")
+    timeout(Duration::from_secs(20), future)
+        .await
+        .expect("within 20 s")
 }
 
 /// Reads until `end` has been seen; what follows stays unread only if it came later.
@@ -199,8 +210,9 @@ pub async fn send(io: &mut (impl AsyncWrite + Unpin), text: &str) {
 
 /// The head without its date, which must be there.
 pub fn without_date(head: &str) -> String {
-    let (dates, rest): (Vec<_>, Vec<_>) =
-        head.split_inclusive("\r\n").partition(|l| l.starts_with("date: "));
+    let (dates, rest): (Vec<_>, Vec<_>) = head
+        .split_inclusive("\r\n")
+        .partition(|l| l.starts_with("date: "));
     assert_eq!(dates.len(), 1, "{head}");
     rest.concat()
 }
