@@ -205,6 +205,25 @@ async fn a_cut_resets_the_stream_with_its_code() {
     client.get("/hello").await; // the connection goes on
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_written_before_a_cut_arrives_however_busy_the_server_is() {
+    let server = start(ServerConfig::default()).await;
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let io = server.connect().await;
+        clients.spawn(async move {
+            let mut client = Client::over(io).await;
+            for _ in 0..10 {
+                let mut response = client.get("/cut").await;
+                assert_eq!(data(response.body_mut()).await.unwrap().unwrap(), "a\n");
+                let error = data(response.body_mut()).await.unwrap().unwrap_err();
+                assert_eq!(error.reason(), Some(Reason::ENHANCE_YOUR_CALM));
+            }
+        });
+    }
+    clients.join_all().await;
+}
+
 #[tokio::test]
 async fn a_reset_takes_the_connection() {
     let server = start(ServerConfig::default()).await;
