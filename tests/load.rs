@@ -1,12 +1,11 @@
 //! `load` against small servers with known faults: it must find each of them, and nothing else.
 
 // Beside the client it plays the counterpart of; it is no part of the library.
-#[path = "../src/load/faulty_server.rs"]
-mod faulty_server;
+mod load_server;
 
 use std::time::Duration;
 
-use faulty_server::{Fault, Server};
+use load_server::{Fault, Server};
 use mock_sse::load::{Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Work, run};
 
 const STREAMS: usize = 20;

@@ -16,8 +16,9 @@ use super::{
     Phase, Shared,
     io_kind::Io,
     live::{Admission, Permit},
+    seam::Seam,
     service::{Http2Service, Peer},
-    takeover::{self, Command, Seam, Slot},
+    takeover::{self, Command, Slot},
 };
 
 /// First and longest pause after the system ran out of file descriptors.

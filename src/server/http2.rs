@@ -86,6 +86,8 @@ struct State {
     frames: VecDeque<Bytes>,
     /// hyper has taken all frames and asked for more.
     idle: bool,
+    /// The connection's count of flushes when hyper took the last frame.
+    flushes: u64,
     end: Option<End>,
     body_dropped: bool,
     player: Option<Waker>,
@@ -102,12 +104,16 @@ impl Handoff {
 }
 
 /// The side hyper polls.
-pub(crate) struct StreamBody(Arc<Handoff>);
+pub(crate) struct StreamBody {
+    handoff: Arc<Handoff>,
+    slot: Arc<Slot>,
+}
 
 impl StreamBody {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
-        let mut state = self.0.lock();
+        let mut state = self.handoff.lock();
         if let Some(bytes) = state.frames.pop_front() {
+            state.flushes = self.slot.flushes();
             return Poll::Ready(Some(Ok(http_body::Frame::data(bytes))));
         }
         match state.end {
@@ -129,7 +135,7 @@ impl StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.handoff.lock();
         state.body_dropped = true;
         state.frames.clear();
         if let Some(player) = state.player.take() {
@@ -169,17 +175,19 @@ impl Http2Sink {
     /// Carries the ending out.
     pub(crate) async fn finish(mut self, end: StreamEnd) {
         let StreamEnd::Ended(end) = end else { return };
+        let written = self.handoff.lock().flushes;
         match end {
             // A reset stream loses what h2 has not written yet.
-            End::Cut { .. } => self.flushed().await,
+            End::Cut { .. } => self.flushed_since(written).await,
             End::Reset => {
-                self.flushed().await;
+                self.flushed_since(written).await;
                 self.slot.command(Command::Reset);
                 return self.gone().await;
             }
             End::Goaway => {
+                let before = self.slot.flushes();
                 self.slot.command(Command::Goaway);
-                self.flushed().await;
+                self.flushed_since(before).await;
             }
             End::Close | End::Stall | End::Hold => {}
         }
@@ -191,10 +199,9 @@ impl Http2Sink {
     }
 
     /// Waits until the connection has written what h2 holds, as far as the client's window admits
-    /// it: two flushes begun one after the other are certain to include it. A flush that is under
+    /// it. `before` is the count of flushes from before h2 was given the last of it: two flushes begun one after the other are certain to include it. A flush that is under
     /// way may have begun too early, and a second one may have no reason to come: hence the limits.
-    async fn flushed(&self) {
-        let before = self.slot.flushes();
+    async fn flushed_since(&self, before: u64) {
         let wait_for = async |count: u64| {
             while self.slot.flushes().wrapping_sub(before) < count {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -234,13 +241,13 @@ pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
     let handoff = Arc::new(Handoff::default());
     let sink = Http2Sink {
         handoff: handoff.clone(),
-        slot,
+        slot: slot.clone(),
     };
     match spec.start(ServerSink::Http2(sink)) {
         Some(running) => drop(tokio::spawn(run(running))),
         None => handoff.lock().end = Some(End::Close),
     }
-    Payload::Stream(StreamBody(handoff))
+    Payload::Stream(StreamBody { handoff, slot })
 }
 
 async fn run(running: Running) {

@@ -30,6 +30,7 @@ mod live;
 pub mod problem;
 pub mod redirect;
 mod routes;
+mod seam;
 mod service;
 mod stream;
 mod takeover;

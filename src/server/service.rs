@@ -260,14 +260,16 @@ fn head(version: Version, parts: &Parts, framing: Framing, reusable: bool) -> Ve
         head.extend_from_slice(b"\r\n");
     };
     for (name, value) in &parts.headers {
-        if *name != header::TRANSFER_ENCODING {
+        // A scenario may say `connection: keep-alive`, but not where it would be a lie.
+        let overruled = *name == header::CONNECTION && !reusable;
+        if *name != header::TRANSFER_ENCODING && !overruled {
             field(name.as_str(), value.as_bytes());
         }
     }
     if framing == Framing::Chunked {
         field("transfer-encoding", b"chunked");
     }
-    if !reusable && !has_token(&parts.headers, "close") {
+    if !reusable {
         field("connection", b"close");
     }
     head.extend_from_slice(b"\r\n");

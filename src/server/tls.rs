@@ -86,39 +86,63 @@ impl Tls {
 
     /// A task that exchanges the certificate whenever the files hold another good one.
     pub(crate) fn watch(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (files, resolver) = (self.files.clone(), self.resolver.clone());
-        watch(files, resolver, self.first.clone())
+        watch(self.watcher())
+    }
+
+    fn watcher(&self) -> Watcher {
+        Watcher {
+            files: self.files.clone(),
+            resolver: self.resolver.clone(),
+            served: self.first.clone(),
+            failed: Failure::None,
+        }
     }
 }
 
-async fn watch(files: TlsFiles, resolver: Arc<Resolver>, mut served: Contents) {
-    let provider = ring::default_provider();
-    let mut failed = Failure::None;
+async fn watch(mut watcher: Watcher) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let paths = files.clone();
-        let Ok(found) = tokio::task::spawn_blocking(move || read(&paths)).await else {
-            return;
-        };
-        let loaded = match found {
-            Ok(found) if found == served => {
-                failed = Failure::None;
-                continue;
+        let look = tokio::task::spawn_blocking(move || {
+            watcher.look();
+            watcher
+        });
+        let Ok(back) = look.await else { return };
+        watcher = back;
+    }
+}
+
+/// Compares the files with what is served.
+struct Watcher {
+    files: TlsFiles,
+    resolver: Arc<Resolver>,
+    served: Contents,
+    failed: Failure,
+}
+
+impl Watcher {
+    /// Reads the files once; serves what is in them if it is new and good.
+    fn look(&mut self) {
+        match self.find() {
+            Ok(None) => self.failed = Failure::None,
+            Ok(Some((key, found))) => {
+                *self.resolver.current.write().unwrap_or_else(|e| e.into_inner()) = Arc::new(key);
+                self.served = found;
+                self.failed = Failure::None;
+                tracing::info!("serving the new certificate in {}", self.files.cert.display());
             }
-            Ok(found) => certified_key(&provider, &files, &found).map(|key| (key, found)),
-            Err(e) => Err(e),
-        };
-        match loaded {
-            Ok((key, found)) => {
-                *resolver.current.write().unwrap_or_else(|e| e.into_inner()) = Arc::new(key);
-                served = found;
-                failed = Failure::None;
-                tracing::info!("serving the new certificate in {}", files.cert.display());
-            }
-            Err(e) => failed = failed.again(&e.to_string()),
+            Err(e) => self.failed = std::mem::replace(&mut self.failed, Failure::None).again(&e.to_string()),
         }
+    }
+
+    fn find(&self) -> io::Result<Option<(CertifiedKey, Contents)>> {
+        let found = read(&self.files)?;
+        if found == self.served {
+            return Ok(None);
+        }
+        let key = certified_key(&ring::default_provider(), &self.files, &found)?;
+        Ok(Some((key, found)))
     }
 }
 
@@ -175,4 +199,65 @@ fn certified_key(
         );
         invalid(&files.key, why)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certs;
+
+    fn served(watcher: &Watcher) -> Vec<u8> {
+        watcher.resolver.current.read().unwrap().cert[0].to_vec()
+    }
+
+    #[test]
+    fn a_broken_pair_keeps_the_former_certificate_and_is_told_once_it_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let made = certs::ensure(dir.path(), &[]).unwrap();
+        let new = certs::ensure(other.path(), &[]).unwrap();
+        let files = TlsFiles {
+            cert: made.cert_path.clone(),
+            key: made.key_path.clone(),
+        };
+        let mut watcher = Tls::load(&files).unwrap().watcher();
+        let first = served(&watcher);
+
+        fs::copy(&new.cert_path, &made.cert_path).unwrap();
+        watcher.look();
+        assert!(
+            matches!(watcher.failed, Failure::Once(_)),
+            "half a swap is nothing to tell"
+        );
+        watcher.look();
+        assert!(matches!(watcher.failed, Failure::Told(_)));
+        assert_eq!(served(&watcher), first);
+
+        fs::copy(&new.key_path, &made.key_path).unwrap();
+        watcher.look();
+        assert!(matches!(watcher.failed, Failure::None));
+        assert_ne!(served(&watcher), first);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_points_elsewhere_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("current");
+        for name in ["one", "two"] {
+            certs::ensure(&dir.path().join(name), &[]).unwrap();
+        }
+        std::os::unix::fs::symlink("one", &link).unwrap();
+        let files = TlsFiles {
+            cert: link.join("cert.pem"),
+            key: link.join("key.pem"),
+        };
+        let mut watcher = Tls::load(&files).unwrap().watcher();
+        let first = served(&watcher);
+        fs::remove_file(&link).unwrap();
+        watcher.look();
+        std::os::unix::fs::symlink("two", &link).unwrap();
+        watcher.look();
+        assert_ne!(served(&watcher), first);
+    }
 }
