@@ -143,17 +143,15 @@ fn in_our_words(text: &str) -> (String, Option<&'static str>) {
             Some(hint),
         );
     }
+    let too_deep = text.starts_with("recursion limit") || text.contains("budget breached: Depth");
+    if too_deep {
+        return (format!("the document is nested deeper than {MAX_DEPTH} levels"), None);
+    }
     if text.starts_with("budget breached") {
         let hint = "are there aliases of aliases, or thousands of entries that a template could make?";
         return (
             "the document is too large once its aliases are expanded (budget exceeded)".into(),
             Some(hint),
-        );
-    }
-    if text.starts_with("recursion limit") {
-        return (
-            format!("the document is nested deeper than {MAX_DEPTH} levels (recursion limit)"),
-            None,
         );
     }
     (format!("this is not valid YAML: {text}"), None)
