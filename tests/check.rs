@@ -177,7 +177,7 @@ fn a_file_without_permission_is_said_so() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret.yaml");
     fs::write(&file, "endpoints: []").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything.
     if fs::File::open(&file).is_err() {
         let (code, text) = check(&["secret.yaml"], folder.path());

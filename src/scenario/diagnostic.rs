@@ -245,7 +245,7 @@ pub fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// "did you mean `x`?" for the nearest of the names, or the list of all of them.
-pub fn suggest<'a>(wrong: &str, valid: &[&'a str]) -> String {
+pub fn suggest(wrong: &str, valid: &[&str]) -> String {
     match nearest(wrong, valid.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None if valid.is_empty() => "there are none here".into(),

@@ -80,20 +80,18 @@ impl Node {
 }
 
 /// Parses one document, or says where it is broken.
-pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
+pub fn parse(source: &Arc<Source>) -> Result<Node, Box<Diagnostic>> {
     if let Some(at) = source.text.find('\0') {
         let span = Span {
             source: source.clone(),
             range: at..at + 1,
         };
-        return Err(
-            Diagnostic::error(&span, "the file holds a NUL byte, which YAML does not allow")
-                .hint("write it as \"\\0\" in double quotes"),
-        );
+        let error = Diagnostic::error(&span, "the file holds a NUL byte, which YAML does not allow");
+        return Err(Box::new(error.hint("write it as \"\\0\" in double quotes")));
     }
     match serde_saphyr::from_str_with_options::<Raw>(&source.text, options()) {
         Ok(raw) => Ok(raw.into_node(source)),
-        Err(error) => Err(broken(source, &error)),
+        Err(error) => Err(Box::new(broken(source, &error))),
     }
 }
 
@@ -319,7 +317,7 @@ impl<'de> Visitor<'de> for RawVisitor {
 mod tests {
     use super::*;
 
-    fn tree(text: &str) -> Result<Node, Diagnostic> {
+    fn tree(text: &str) -> Result<Node, Box<Diagnostic>> {
         parse(&Arc::new(Source::new("t.yaml", text)))
     }
 

@@ -75,7 +75,7 @@ pub fn compile(sources: &[Arc<Source>]) -> Result<(Scenario, Vec<Diagnostic>), V
 }
 
 fn read(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> Option<ScenarioFile> {
-    let node = yaml::parse(source).map_err(|error| errors.push(error)).ok()?;
+    let node = yaml::parse(source).map_err(|error| errors.push(*error)).ok()?;
     if node.is_null() {
         let span = Span {
             source: source.clone(),
