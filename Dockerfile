@@ -5,7 +5,7 @@
 #   docker run --rm -p 4043:4043 -v ./scenarios:/scenarios:ro -v mock-sse-certs:/certs mock-sse
 #
 # Any image with Rust's musl target and a C compiler for it can build: --build-arg BUILDER=IMAGE.
-ARG BUILDER=docker.io/library/rust:1.95-alpine
+ARG BUILDER=rust:1.95-alpine
 
 FROM ${BUILDER} AS build
 WORKDIR /build
