@@ -35,6 +35,12 @@ pub(super) fn init_log(args: &LogArgs) {
     };
 }
 
+/// Prints to standard output. Whoever reads it may stop early (`| head`): no reason to fail.
+pub(super) fn say(text: impl std::fmt::Display) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
 /// Prints diagnostics to standard error, with a count.
 pub(super) fn print_diagnostics(diagnostics: &[Diagnostic]) {
     let mut err = io::stderr().lock();

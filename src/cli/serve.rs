@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::banner::Banner;
-use super::output::{FAILED, USAGE, block_on, count, init_log, print_diagnostics, usage};
+use super::output::{FAILED, USAGE, block_on, count, init_log, print_diagnostics, say, usage};
 use super::{Format, LogArgs};
 use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
@@ -312,7 +312,7 @@ async fn serve(
 
 fn announce(args: &ServeArgs, banner: &Banner) -> Result<(), u8> {
     match args.log.log_format {
-        Format::Text => println!("{}", banner.text()),
+        Format::Text => say(banner.text()),
         Format::Json => {
             let urls = banner.urls().join(" ");
             tracing::info!(

@@ -29,7 +29,9 @@ impl Log {
     pub fn wait_for(&self, text: &str) -> String {
         let (log, changed) = &*self.0;
         let log = log.lock().unwrap();
-        let (log, timeout) = changed.wait_timeout_while(log, PATIENCE, |log| !log.contains(text)).unwrap();
+        let (log, timeout) = changed
+            .wait_timeout_while(log, PATIENCE, |log| !log.contains(text))
+            .unwrap();
         assert!(!timeout.timed_out(), "the log never said {text:?}:\n{log}");
         log.clone()
     }
@@ -67,8 +69,16 @@ pub fn serve(yaml: &str, args: &[&str]) -> Server {
 /// Serves with these arguments in a folder.
 pub fn serve_in(folder: tempfile::TempDir, args: &[&str]) -> Server {
     let mut command = binary();
-    command.current_dir(folder.path()).args(["serve", "--port", "0"]).args(args);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+    command
+        .current_dir(folder.path())
+        .args(["serve", "--port", "0"])
+        .args(args);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
     let log = Log::default();
     log.follow(child.stderr.take().unwrap());
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -81,8 +91,19 @@ pub fn serve_in(folder: tempfile::TempDir, args: &[&str]) -> Server {
     }
     std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     let at = banner.find("http://localhost:").expect("an address") + "http://localhost:".len();
-    let port = banner[at..].chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap();
-    Server { child, port, banner, log, folder }
+    let port = banner[at..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .unwrap();
+    Server {
+        child,
+        port,
+        banner,
+        log,
+        folder,
+    }
 }
 
 impl Server {
@@ -99,7 +120,13 @@ impl Server {
 
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -107,12 +134,22 @@ impl Server {
     }
 
     pub fn post(&self, path: &str, json: &str) -> Answer {
-        self.send("POST", path, &[("content-type", "application/json")], json.as_bytes())
+        self.send(
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            json.as_bytes(),
+        )
     }
 
     /// A whole exchange on a connection of its own.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut stream = self.open_with(method, path, &[headers, &[("connection", "close")]].concat(), body);
+        let mut stream = self.open_with(
+            method,
+            path,
+            &[headers, &[("connection", "close")]].concat(),
+            body,
+        );
         if method == "HEAD" {
             stream.left = Some(0);
         }
@@ -120,7 +157,11 @@ impl Server {
         while let Some(part) = stream.chunk() {
             body.extend(part);
         }
-        Answer { status: stream.status, head: stream.head, body: String::from_utf8_lossy(&body).into_owned() }
+        Answer {
+            status: stream.status,
+            head: stream.head,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     }
 
     /// A stream, read up to its head.
@@ -132,7 +173,9 @@ impl Server {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\n", self.port);
-        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+        headers
+            .iter()
+            .for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
         if !body.is_empty() {
             head += &format!("content-length: {}\r\n", body.len());
         }
@@ -183,12 +226,25 @@ impl Stream {
         let mut reader = BufReader::new(socket);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert!(reader.read_line(&mut head).unwrap() > 0, "no whole head: {head:?}");
+            assert!(
+                reader.read_line(&mut head).unwrap() > 0,
+                "no whole head: {head:?}"
+            );
         }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let left = header(&head, "content-length").map(|n| n.parse().unwrap());
-        let left = if matches!(status, 204 | 304) { Some(0) } else { left };
-        Stream { status, head, reader, left, pending: String::new() }
+        let left = if matches!(status, 204 | 304) {
+            Some(0)
+        } else {
+            left
+        };
+        Stream {
+            status,
+            head,
+            reader,
+            left,
+            pending: String::new(),
+        }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
