@@ -26,9 +26,16 @@ fn encoding(c: &mut Criterion) {
         retry: Some(6000),
         ..Event::default()
     };
-    let long = Event { data: Some("a line of text\n".repeat(1000).into()), ..Event::default() };
-    c.bench_function("encode/letter", |b| b.iter(|| Frame::new(&encode(black_box(&letter)))));
-    c.bench_function("encode/1000 lines", |b| b.iter(|| Frame::new(&encode(black_box(&long)))));
+    let long = Event {
+        data: Some("a line of text\n".repeat(1000).into()),
+        ..Event::default()
+    };
+    c.bench_function("encode/letter", |b| {
+        b.iter(|| Frame::new(&encode(black_box(&letter))))
+    });
+    c.bench_function("encode/1000 lines", |b| {
+        b.iter(|| Frame::new(&encode(black_box(&long))))
+    });
 }
 
 /// A plan that repeats one event for ever.
@@ -36,12 +43,25 @@ fn endless(event: &str) -> Plan {
     let yaml = format!("endpoints:\n  - path: /\n    stream:\n      - {{ every: 1ms, {event} }}\n");
     let (scenario, _) = load(&Origin::Text(yaml)).expect("a valid scenario");
     let scenario = Arc::new(scenario);
-    let Body::Stream(script) = scenario.endpoints[0].answer.body.clone() else { unreachable!("it is a stream") };
-    let key = DrawKey { endpoint: "GET /#0".into(), client: String::new(), attempt: 1 };
+    let Body::Stream(script) = scenario.endpoints[0].answer.body.clone() else {
+        unreachable!("it is a stream")
+    };
+    let key = DrawKey {
+        endpoint: "GET /#0".into(),
+        client: String::new(),
+        attempt: 1,
+    };
     let draw = |purpose| Draw::new(1, &key, purpose);
     let request = Arc::new(Request::example("GET", "/"));
     let topics = Arc::new(Topics::new(Clock::manual()));
-    let scope = RequestScope::new(request, scenario.vars.clone(), 1, Vec::new(), draw(Purpose::Data), topics);
+    let scope = RequestScope::new(
+        request,
+        scenario.vars.clone(),
+        1,
+        Vec::new(),
+        draw(Purpose::Data),
+        topics,
+    );
     Plan::new(scenario.clone(), &script, scope, draw(Purpose::Timing), 0)
 }
 
@@ -50,7 +70,10 @@ fn planning(c: &mut Criterion) {
         ("plan/fixed text", "data: hello"),
         ("plan/uuid", "data: hello, id: uuid"),
         ("plan/template in JSON", r#"data: { msg: "{{ letter() }}" }"#),
-        ("plan/letter of the alphabet", r#"data: { msg: "{{ letter() }}" }, id: uuid, event: message, retry: 6s"#),
+        (
+            "plan/letter of the alphabet",
+            r#"data: { msg: "{{ letter() }}" }, id: uuid, event: message, retry: 6s"#,
+        ),
     ] {
         let mut plan = endless(event);
         c.bench_function(name, |b| {

@@ -145,7 +145,10 @@ fn in_our_words(text: &str) -> (String, Option<&'static str>) {
     }
     let too_deep = text.starts_with("recursion limit") || text.contains("budget breached: Depth");
     if too_deep {
-        return (format!("the document is nested deeper than {MAX_DEPTH} levels"), None);
+        return (
+            format!("the document is nested deeper than {MAX_DEPTH} levels"),
+            None,
+        );
     }
     if text.starts_with("budget breached") {
         let hint = "are there aliases of aliases, or thousands of entries that a template could make?";
