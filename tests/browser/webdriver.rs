@@ -35,17 +35,17 @@ pub struct Browser {
     driver: Driver,
     session: String,
     pid: Option<u64>,
-    _profile: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Browser {
     pub fn start() -> Browser {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let profile = tempfile::tempdir().unwrap();
-        let driver = Driver::start();
+        let folder = tempfile::tempdir().unwrap();
+        let driver = Driver::start(folder.path());
         let session = driver
-            .call("POST", "/session", &capabilities(profile.path()))
+            .call("POST", "/session", &capabilities(folder.path()))
             .unwrap_or_else(|error| {
                 panic!("Chromium did not start; {INSTALL}\n{error:#}");
             });
@@ -55,7 +55,7 @@ impl Browser {
             driver,
             session: id,
             pid,
-            _profile: profile,
+            _folder: folder,
             _turn: turn,
         }
     }
@@ -157,9 +157,9 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(profile: &Path) -> Value {
+fn capabilities(folder: &Path) -> Value {
     let mut args: Vec<String> = FLAGS.map(String::from).into();
-    args.push(format!("--user-data-dir={}", profile.display()));
+    args.push(format!("--user-data-dir={}", folder.join("profile").display()));
     json!({ "capabilities": { "alwaysMatch": {
         // The tests' certificates are signed by a CA made a moment ago, which nobody trusts.
         "acceptInsecureCerts": true,
@@ -188,10 +188,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn start() -> Driver {
+    /// Whatever it and the browser write goes into the folder.
+    fn start(folder: &Path) -> Driver {
         let mut command = Command::new(find("chromedriver"));
         command
             .arg("--port=0")
+            .env("TMPDIR", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
