@@ -19,7 +19,8 @@ pub(super) fn init_log(args: &LogArgs) {
         .with_max_level(args.log_level);
     // A second server in one process keeps the first one's log.
     let _ = match args.log_format {
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        // Without the module's name, whose key `target` the request's own has, too.
+        Format::Json => builder.json().flatten_event(true).with_target(false).try_init(),
         Format::Text => {
             // The fields are for machines; the message says the same for people.
             let message = debug_fn(|writer, field, value| match field.name() {
