@@ -7,11 +7,18 @@ use support::{Answer, Server, repo, serve_in};
 fn alphabet(args: &[&str]) -> Server {
     let scenario = repo("scenarios/alphabet.yaml");
     let scenario = scenario.to_str().unwrap();
-    serve_in(tempfile::tempdir().unwrap(), &[&["--scenario", scenario, "--seed", "7"], args].concat())
+    serve_in(
+        tempfile::tempdir().unwrap(),
+        &[&["--scenario", scenario, "--seed", "7"], args].concat(),
+    )
 }
 
 fn published(post: &Answer) {
-    assert_eq!((post.status, post.body.as_str()), (303, "broadcasted"), "{post:?}");
+    assert_eq!(
+        (post.status, post.body.as_str()),
+        (303, "broadcasted"),
+        "{post:?}"
+    );
     assert_eq!(post.header("location"), None);
 }
 
@@ -26,10 +33,19 @@ fn letters_come_one_a_chunk_the_first_is_a() {
     for n in 0..5 {
         let chunk = String::from_utf8(stream.chunk().unwrap()).unwrap();
         let lines: Vec<&str> = chunk.split('\n').collect();
-        let [event, data, id, retry, "", ""] = lines.as_slice() else { panic!("{chunk:?}") };
+        let [event, data, id, retry, "", ""] = lines.as_slice() else {
+            panic!("{chunk:?}")
+        };
         assert_eq!((*event, *retry), ("event: message", "retry: 6000"));
-        let letter = data.strip_prefix(r#"data: {"msg":""#).unwrap().strip_suffix(r#""}"#).unwrap();
-        assert!(letter.len() == 1 && letter.as_bytes()[0].is_ascii_lowercase(), "{data}");
+        let letter = data
+            .strip_prefix(r#"data: {"msg":""#)
+            .unwrap()
+            .strip_suffix(r#""}"#)
+            .unwrap();
+        assert!(
+            letter.len() == 1 && letter.as_bytes()[0].is_ascii_lowercase(),
+            "{data}"
+        );
         assert!(n > 0 || letter == "a");
         let id = uuid::Uuid::parse_str(id.strip_prefix("id: ").unwrap()).unwrap();
         assert_eq!(id.get_version_num(), 4);
@@ -46,7 +62,10 @@ fn every_subscriber_gets_every_message_with_the_same_id() {
         assert_eq!(post.header("x-mock-reached"), Some("3"));
         let events: Vec<String> = streams.iter_mut().map(|s| s.event().unwrap()).collect();
         assert!(events.iter().all(|e| *e == events[0]), "{events:?}");
-        assert!(events[0].contains(&format!(r#"data: {{"msg":"hello","n":{n}}}"#)), "{events:?}");
+        assert!(
+            events[0].contains(&format!(r#"data: {{"msg":"hello","n":{n}}}"#)),
+            "{events:?}"
+        );
         assert!(events[0].starts_with("event: message\n") && events[0].ends_with("\nretry: 6000"));
     }
 }
@@ -75,8 +94,18 @@ fn what_is_posted_comes_out_whatever_it_is() {
     let mut stream = server.open("/post", &[]);
     let form = "application/x-www-form-urlencoded";
     for (path, kind, body, data) in [
-        ("/post?a=1&a=2&q[]=x&h[k]=v", "", "", r#"{"a":"2","q":["x"],"h":{"k":"v"}}"#),
-        ("/post?msg=query&z=1", "application/json", r#"{"msg":"body"}"#, r#"{"msg":"body","z":"1"}"#),
+        (
+            "/post?a=1&a=2&q[]=x&h[k]=v",
+            "",
+            "",
+            r#"{"a":"2","q":["x"],"h":{"k":"v"}}"#,
+        ),
+        (
+            "/post?msg=query&z=1",
+            "application/json",
+            r#"{"msg":"body"}"#,
+            r#"{"msg":"body","z":"1"}"#,
+        ),
         ("/post", "application/json", "[1,2]", r#"{"_json":[1,2]}"#),
         ("/post", "text/plain", "just text", r#"{"_text":"just text"}"#),
         ("/post", form, "a=b+c&d=%E2%98%83", r#"{"a":"b c","d":"☃"}"#),
@@ -103,7 +132,10 @@ fn what_cannot_be_read_is_refused_with_a_reason() {
         let answer = server.send("POST", path, headers, body);
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-        assert!(answer.body.contains(reason) && answer.body.contains(&format!("\"status\":{status}")), "{answer:?}");
+        assert!(
+            answer.body.contains(reason) && answer.body.contains(&format!("\"status\":{status}")),
+            "{answer:?}"
+        );
     }
     assert_eq!(server.post("/post", "{}").status, 303);
 }
@@ -115,11 +147,20 @@ fn other_paths_and_methods_are_explained() {
     assert_eq!(missing.status, 404);
     assert!(missing.body.contains("the nearest is `GET /sse`"), "{missing:?}");
     let wrong = server.send("PUT", "/post", &[], b"");
-    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET, HEAD, POST")));
+    assert_eq!(
+        (wrong.status, wrong.header("allow")),
+        (405, Some("GET, HEAD, POST"))
+    );
     let head = server.send("HEAD", "/sse", &[], b"");
-    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    assert_eq!(
+        (head.status, head.header("content-type")),
+        (200, Some("text/event-stream"))
+    );
     let options = server.send("OPTIONS", "/post", &[], b"");
-    assert_eq!((options.status, options.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
+    assert_eq!(
+        (options.status, options.header("allow")),
+        (204, Some("GET, HEAD, POST, OPTIONS"))
+    );
     assert_eq!(server.get("/~room/sse").status, 404);
     assert_eq!(server.get("/__mock/nothing").status, 404);
 }
@@ -130,5 +171,9 @@ fn the_built_in_scenario_is_the_shipped_one() {
     let mut stream = server.open("/sse", &[]);
     let shipped = alphabet(&[]);
     assert_eq!(stream.event(), shipped.open("/sse", &[]).event());
-    assert!(server.banner.contains("built in") && server.banner.contains("seed 7"), "{}", server.banner);
+    assert!(
+        server.banner.contains("built in") && server.banner.contains("seed 7"),
+        "{}",
+        server.banner
+    );
 }
