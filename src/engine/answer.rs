@@ -13,7 +13,7 @@ use crate::matching::{self, Captures, Match, Miss};
 use crate::plan::random::{Draw, DrawKey, Purpose};
 use crate::plan::{Plan, pace, render_event, to_bytes};
 use crate::request::Request;
-use crate::scenario::model::{Body, Endpoint, Header, Publish, Script};
+use crate::scenario::model::{Body, Endpoint, Header, Methods, Publish, Script};
 use crate::scenario::{Scenario, status_code};
 use crate::topic::PublishError;
 
@@ -59,7 +59,9 @@ impl Engine {
         let found = self.find(&scenario, &request, &request.method, &mut bad);
         match found {
             Ok(Match::Found(endpoint, captures)) => {
-                self.visit(&scenario, &request, endpoint, captures, false)
+                // `ANY` does not name HEAD: it means there what it means everywhere.
+                let head_only = request.method == "HEAD" && endpoint.methods == Methods::Any;
+                self.visit(&scenario, &request, endpoint, captures, head_only)
             }
             Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(&scenario, &request),
             Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {
