@@ -89,14 +89,18 @@ impl Running {
     }
 
     /// Ends all streams cleanly, then the listeners; what is still open after `drain` is dropped.
-    pub async fn shut_down(mut self, drain: Duration) {
+    /// Answers with how many streams that were.
+    pub async fn shut_down(mut self, drain: Duration) -> usize {
         self.watching.abort();
         let _ = self.phase.send(Phase::Draining);
         self.engine.connections.shut_down();
-        if tokio::time::timeout(drain, &mut self.serving).await.is_err() {
-            let _ = self.phase.send(Phase::Closed);
-            let _ = (&mut self.serving).await;
+        if tokio::time::timeout(drain, &mut self.serving).await.is_ok() {
+            return 0;
         }
+        let left = self.engine.connections.count();
+        let _ = self.phase.send(Phase::Closed);
+        let _ = (&mut self.serving).await;
+        left
     }
 }
 

@@ -112,6 +112,8 @@ pub async fn watch(
 ) {
     /// Saves come in several steps: this much quiet ends one.
     const QUIET: Duration = Duration::from_millis(40);
+    /// A file beside the scenario that is written all the time leaves no quiet: then this ends it.
+    const LONGEST: Duration = Duration::from_millis(250);
     let tick = match mode {
         Watch::Auto => Duration::from_secs(2),
         Watch::Poll => Duration::from_millis(500),
@@ -128,7 +130,10 @@ pub async fn watch(
             Some(()) = hangup.recv() => force = true,
             Some(()) = notices.recv() => {
                 // Further notices within the quiet time belong to the same save.
-                while tokio::time::timeout(QUIET, notices.recv()).await.is_ok_and(|n| n.is_some()) {}
+                let quiet = async {
+                    while tokio::time::timeout(QUIET, notices.recv()).await.is_ok_and(|n| n.is_some()) {}
+                };
+                let _ = tokio::time::timeout(LONGEST, quiet).await;
             }
             _ = tick.tick() => {}
         }

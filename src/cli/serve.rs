@@ -1,7 +1,6 @@
 //! `mock-sse serve`: settings from flags and variables, then a running server until a signal.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -176,6 +175,11 @@ async fn serve(
         watch: args.watch,
         on_reload: args.on_reload,
     };
+    // Before anybody can learn that the server is up: from then on a signal ends it cleanly.
+    let signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return usage(format!("cannot listen for signals: {error}")),
+    };
     let running = match app::start(scenario, settings, report).await {
         Ok(running) => running,
         Err(error) => {
@@ -201,7 +205,7 @@ async fn serve(
         return code;
     }
     drop(current);
-    until_signalled(running, args.drain).await
+    until_signalled(running, signals, args.drain).await
 }
 
 fn announce(args: &ServeArgs, banner: &Banner) -> Result<(), u8> {
@@ -267,11 +271,7 @@ fn report(reload: Reload) {
     }
 }
 
-async fn until_signalled(running: Running, drain: Duration) -> u8 {
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => return usage(format!("cannot listen for signals: {error}")),
-    };
+async fn until_signalled(running: Running, mut signals: Signals, drain: Duration) -> u8 {
     signals.stop(&running).await;
     let open = running.engine.connections.count();
     tracing::info!(
@@ -279,12 +279,11 @@ async fn until_signalled(running: Running, drain: Duration) -> u8 {
         "stopping: {open} open stream{}; again to stop at once",
         if open == 1 { "" } else { "s" }
     );
-    let engine = Arc::clone(&running.engine);
     tokio::select! {
-        () = running.shut_down(drain) => {
-            let left = engine.connections.count();
+        left = running.shut_down(drain) => {
             if left > 0 {
-                tracing::warn!("stopped with {left} streams still open after {}", duration::format(drain));
+                let streams = if left == 1 { "stream" } else { "streams" };
+                tracing::warn!("stopped with {left} {streams} still open after {}", duration::format(drain));
             } else {
                 tracing::info!("stopped");
             }

@@ -10,7 +10,7 @@ use crate::matching::{self, Captures, Match, Miss};
 use crate::plan::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
 use crate::scenario::Scenario;
-use crate::scenario::model::{CorsPolicy, Endpoint};
+use crate::scenario::model::{CorsPolicy, Endpoint, Methods};
 
 /// Every request of a session counts as one client's unless the scenario tells them apart.
 const ONE_CLIENT: &str = "";
@@ -23,8 +23,13 @@ impl Engine {
         let mut bad = None;
         let found = self.find(&scenario, &request, &request.method, &mut bad);
         match found {
+            // `ANY` names neither OPTIONS nor HEAD: they mean there what they mean everywhere.
+            Ok(Match::Found(endpoint, _)) if endpoint.methods == Methods::Any && is_preflight(&request) => {
+                options(&scenario, &request).with_cors(endpoint.cors.clone())
+            }
             Ok(Match::Found(endpoint, captures)) => {
-                self.visit(&scenario, &request, endpoint, captures, false)
+                let head_only = request.method == "HEAD" && endpoint.methods == Methods::Any;
+                self.visit(&scenario, &request, endpoint, captures, head_only)
             }
             Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(&scenario, &request),
             Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {

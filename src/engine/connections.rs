@@ -107,10 +107,15 @@ impl LiveConnection {
         self.ordered.notify_one();
     }
 
+    /// The order, if there is one.
+    pub fn given(&self) -> Option<Order> {
+        *lock(&self.order)
+    }
+
     /// Waits for an order. Cancel-safe.
     pub async fn ordered(&self) -> Order {
         loop {
-            if let Some(order) = *lock(&self.order) {
+            if let Some(order) = self.given() {
                 return order;
             }
             self.ordered.notified().await;
@@ -131,6 +136,13 @@ impl LiveConnection {
     pub fn wrote(&self, events: u64, bytes: u64) {
         self.events.fetch_add(events, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Registered {
+    /// The stream, for whoever looks at it from outside.
+    pub fn shared(&self) -> Arc<LiveConnection> {
+        self.live.clone()
     }
 }
 

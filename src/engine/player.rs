@@ -134,6 +134,10 @@ impl Performance {
 
     async fn perform<S: Sink>(&mut self, sink: &mut S) -> Result<Outcome, Stop> {
         loop {
+            // A script that never waits would hear of nothing else.
+            if let Some(order) = self.live.given() {
+                return Err(Stop::Order(order));
+            }
             if let Some(relay) = self.following.take()
                 && let Some(outcome) = self.relay(relay, sink).await?
             {

@@ -27,6 +27,8 @@ pub struct Plan {
     due: Duration,
     /// The step that comes next, its due time known.
     next: Option<Action>,
+    /// Why the next step has no due time. Found when looking ahead, told when its turn comes.
+    failed: Option<RenderError>,
     /// Milliseconds since 1970 at the stream's beginning.
     began_ms: u64,
     seq: u64,
@@ -69,6 +71,7 @@ impl Plan {
             levels: vec![root],
             due: Duration::ZERO,
             next: None,
+            failed: None,
             began_ms,
             seq: 0,
             counter: 0,
@@ -86,8 +89,13 @@ impl Plan {
     /// Whether the next cue is a topic to relay and due at once: the player subscribes before it
     /// writes what comes first, so that a client that has seen the write misses nothing.
     pub fn follow_is_next(&mut self, elapsed: Duration) -> bool {
-        let ready = self.next.is_some() || self.advance().is_ok();
-        ready && self.due <= elapsed && matches!(self.next, Some(Action::Follow(_)))
+        if self.next.is_none()
+            && let Err(error) = self.advance()
+        {
+            self.failed = Some(error);
+            return false;
+        }
+        self.due <= elapsed && matches!(self.next, Some(Action::Follow(_)))
     }
 
     /// A step that lasted (a relayed topic) is over: what follows counts from now.
@@ -96,6 +104,9 @@ impl Plan {
     }
 
     fn cue(&mut self, elapsed: Duration) -> Result<Cue, RenderError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         for _ in 0..IDLE_STEPS {
             if self.next.is_none() {
                 self.advance()?;

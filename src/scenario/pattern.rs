@@ -47,6 +47,24 @@ impl Pattern {
         }
     }
 
+    /// Reads the pattern of a path. Paths are matched once they are percent-decoded, so the pattern
+    /// is decoded too: `/a%20b` is how a space is written.
+    pub fn parse_path(source: &str) -> Result<Pattern, String> {
+        let mut pattern = Pattern::parse(source)?;
+        for segment in &mut pattern.segments {
+            let parts = match segment {
+                Segment::Literal(literal) => [Some(literal), None],
+                Segment::Capture { prefix, suffix, .. } => [Some(prefix), Some(suffix)],
+                Segment::Rest(_) => [None, None],
+            };
+            for part in parts.into_iter().flatten() {
+                *part = crate::text::percent_decode(part, false)
+                    .ok_or_else(|| format!("`{part}` has a broken percent-escape: write % as %25"))?;
+            }
+        }
+        Ok(pattern)
+    }
+
     /// As written.
     pub fn source(&self) -> &str {
         &self.source

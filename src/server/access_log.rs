@@ -1,13 +1,16 @@
 //! One line a request: what was asked, what was answered, and how it ended.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::Outcome;
+use crate::engine::connections::{LiveConnection, Order};
 use crate::request::{Request, Version};
 
 /// A request on its way into the log. A stream that is dropped without an ending is logged too.
 pub(super) struct AccessLog {
     line: Option<Line>,
+    live: Option<Arc<LiveConnection>>,
 }
 
 struct Line {
@@ -33,7 +36,10 @@ impl AccessLog {
             began,
             status: 0,
         };
-        AccessLog { line: Some(line) }
+        AccessLog {
+            line: Some(line),
+            live: None,
+        }
     }
 
     /// An answer with a body of so many bytes.
@@ -45,7 +51,8 @@ impl AccessLog {
     }
 
     /// A stream begins.
-    pub(super) fn opened(&mut self, status: u16) {
+    pub(super) fn opened(&mut self, status: u16, live: Arc<LiveConnection>) {
+        self.live = Some(live);
         if let Some(line) = &mut self.line {
             line.status = status;
             tracing::debug!(
@@ -68,8 +75,19 @@ impl AccessLog {
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            line.write(None, 0, "dropped");
+        let Some(line) = self.line.take() else { return };
+        match &self.live {
+            Some(live) => {
+                // A client that reads nothing hears of no shutdown until the drain is over.
+                let shutdown = live.given() == Some(Order::Shutdown);
+                let ended = if shutdown {
+                    "cut by the shutdown"
+                } else {
+                    "dropped"
+                };
+                line.write(Some(live.events()), live.bytes(), ended);
+            }
+            None => line.write(None, 0, "dropped"),
         }
     }
 }

@@ -192,7 +192,7 @@ fn add_headers(response: &mut Response, head: &Head) {
 
 fn stream(head: &Head, performance: Performance, mut log: AccessLog) -> Response {
     let mut response = respond(head, Body::empty());
-    log.opened(head.status);
+    log.opened(head.status, performance.live().shared());
     response
         .extensions_mut()
         .insert(StreamSpec::new(move |sink| async move {

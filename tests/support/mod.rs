@@ -1,6 +1,8 @@
 //! A `mock-sse` process for a test, and a client that sees bytes.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod process;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -22,31 +24,69 @@ pub struct Server {
 
 /// The server's standard error, line by line as it comes.
 #[derive(Clone, Default)]
-pub struct Log(Arc<(Mutex<String>, Condvar)>);
+pub struct Log(Arc<(Mutex<Said>, Condvar)>);
+
+#[derive(Default)]
+struct Said {
+    text: String,
+    over: bool,
+}
 
 impl Log {
     /// Waits until the log holds a text, and returns all of it.
     pub fn wait_for(&self, text: &str) -> String {
         let (log, changed) = &*self.0;
         let log = log.lock().unwrap();
-        let (log, timeout) = changed
-            .wait_timeout_while(log, PATIENCE, |log| !log.contains(text))
+        let missing = |log: &mut Said| !log.text.contains(text) && !log.over;
+        let (log, _) = changed.wait_timeout_while(log, PATIENCE, missing).unwrap();
+        assert!(
+            log.text.contains(text),
+            "the log never said {text:?}:\n{}",
+            log.text
+        );
+        log.text.clone()
+    }
+
+    /// Waits until the log holds a text so many times.
+    pub fn wait_for_times(&self, text: &str, times: usize) -> String {
+        let (log, changed) = &*self.0;
+        let missing = |log: &mut Said| log.text.matches(text).count() < times && !log.over;
+        let (log, _) = changed
+            .wait_timeout_while(log.lock().unwrap(), PATIENCE, missing)
             .unwrap();
-        assert!(!timeout.timed_out(), "the log never said {text:?}:\n{log}");
-        log.clone()
+        let found = log.text.matches(text).count();
+        assert!(
+            found >= times,
+            "the log said {text:?} {found} times, not {times}:\n{}",
+            log.text
+        );
+        log.text.clone()
+    }
+
+    /// Waits until the process has closed its end of the log.
+    fn finish(&self) {
+        let (log, changed) = &*self.0;
+        let open = |log: &mut Said| !log.over;
+        drop(
+            changed
+                .wait_timeout_while(log.lock().unwrap(), PATIENCE, open)
+                .unwrap(),
+        );
     }
 
     pub fn text(&self) -> String {
-        self.0.0.lock().unwrap().clone()
+        self.0.0.lock().unwrap().text.clone()
     }
 
     fn follow(&self, stream: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                log.0.0.lock().unwrap().push_str(&(line + "\n"));
+                log.0.0.lock().unwrap().text.push_str(&(line + "\n"));
                 log.0.1.notify_all();
             }
+            log.0.0.lock().unwrap().over = true;
+            log.0.1.notify_all();
         });
     }
 }
@@ -161,6 +201,7 @@ impl Server {
             status: stream.status,
             head: stream.head,
             body: String::from_utf8_lossy(&body).into_owned(),
+            bytes: body,
         }
     }
 
@@ -169,7 +210,7 @@ impl Server {
         self.open_with("GET", path, headers, b"")
     }
 
-    fn open_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Stream {
+    pub fn open_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Stream {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\n", self.port);
@@ -199,6 +240,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -249,6 +292,20 @@ impl Stream {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.head, name)
+    }
+
+    /// Everything up to the clean end.
+    pub fn all(&mut self) -> Vec<u8> {
+        let mut all = std::mem::take(&mut self.pending).into_bytes();
+        while let Some(chunk) = self.chunk() {
+            all.extend(chunk);
+        }
+        all
+    }
+
+    /// The socket, to leave or to stall on.
+    pub fn socket(&self) -> &TcpStream {
+        self.reader.get_ref()
     }
 
     /// One chunk as it was written; `None` at the clean end. Panics if the body breaks off.

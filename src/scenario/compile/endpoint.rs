@@ -75,7 +75,7 @@ impl Compiler {
             );
             return None;
         }
-        match Pattern::parse(&path.value) {
+        match Pattern::parse_path(&path.value) {
             Ok(pattern) => Some(pattern),
             Err(message) => {
                 self.error(&span, message);
