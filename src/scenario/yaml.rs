@@ -12,7 +12,7 @@ use super::diagnostic::{Diagnostic, Source, Span};
 /// The largest scenario file that is read, in bytes.
 pub const MAX_FILE: u64 = 4 << 20;
 const MAX_DEPTH: usize = 64;
-const MAX_NODES: usize = 200_000;
+const MAX_NODES: usize = 100_000;
 
 /// A value in a scenario file.
 #[derive(Debug, Clone)]
