@@ -121,6 +121,31 @@ fn what_a_page_posts_comes_back_on_its_other_stream() {
 }
 
 #[test]
+fn without_tls_a_page_gets_the_same_over_http1() {
+    let setup = Setup::new();
+    let server = setup.mock.url().replace("https:", "http:");
+    let seen = setup.browser.run(
+        &server,
+        Value::Null,
+        "const letters = new Listener(server + '/sse');
+         const messages = new Listener(server + '/post');
+         await Promise.all([letters, messages].map((l) => l.until((event) => event.type === 'open')));
+         const { status } = await post(server + '/post', { msg: 'hello' });
+         const message = await messages.until((event) => event.type === 'message');
+         await letters.until(() => letters.of('message').length === 5);
+         letters.source.close();
+         return { status, message: message.data, hello: letters.of('hello')[0].data };",
+    );
+    assert_eq!(seen["hello"]["version"], "HTTP/1.1");
+    assert_eq!(
+        (&seen["status"], &seen["message"]),
+        (&json!(303), &json!({ "msg": "hello" }))
+    );
+    let log = &setup.mock.requests("GET /sse", 1)[0];
+    assert_eq!(log["protocol"], "HTTP/1.1", "{log}");
+}
+
+#[test]
 fn cookies_go_along_exactly_when_the_page_asks_for_it() {
     let setup = Setup::new();
     let visitors = setup.run(
@@ -294,8 +319,10 @@ fn wait_for_text(browser: &Browser, selector: &str, text: &str) {
 fn the_demo_page_shows_letters_and_messages() {
     let browser = Browser::start();
     let scenario = std::fs::read_to_string(repo("scenarios/alphabet.yaml")).unwrap();
-    let scenario = scenario.replace("http://localhost:3000", "\"http://localhost:*\"");
-    let mut mock = Mock::start(&scenario, &["--seed", "7", "--time-scale", "25"]);
+    let scenario = scenario
+        .replace("http://localhost:3000", "\"http://localhost:*\"")
+        .replace("retry: 6s", "retry: 200ms");
+    let mut mock = Mock::start(&scenario, &["--seed", "7", "--time-scale", "50"]);
     let site = Site::serve(repo("examples/demo"));
     browser.open(&format!("{}?server={}", site.url("localhost"), mock.url()));
     for state in ["#letters .state", "#messages .state"] {
