@@ -75,7 +75,7 @@ impl Engine {
                 None => missed(&request, miss),
             }
             .with_cors(self.cors_of(&scenario, &request)),
-            Err(error) => refuse(&Refusal::Render(error)).with_cors(scenario.cors.clone()),
+            Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(&scenario, &request)),
         }
     }
 
@@ -85,7 +85,7 @@ impl Engine {
         match self.find(scenario, request, "GET", &mut bad) {
             Ok(Match::Found(endpoint, captures)) => self.visit(scenario, request, endpoint, captures, true),
             Ok(Match::Missed(miss)) => missed(request, miss).with_cors(self.cors_of(scenario, request)),
-            Err(error) => refuse(&Refusal::Render(error)).with_cors(scenario.cors.clone()),
+            Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
         }
     }
 
@@ -259,6 +259,7 @@ impl Visit<'_> {
 
     fn header(&self, head: &mut Head, header: &Header) -> Result<(), RenderError> {
         head.remove(&header.name);
+        let before = head.headers.len();
         for value in &header.values {
             let Some(value) = self
                 .scenario
@@ -276,6 +277,9 @@ impl Visit<'_> {
                 return Err(RenderError(why));
             }
             head.headers.push((header.name.clone(), value));
+        }
+        if head.headers.len() == before {
+            head.without.push(header.name.clone());
         }
         Ok(())
     }
