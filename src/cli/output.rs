@@ -19,7 +19,8 @@ pub(super) fn init_log(args: &LogArgs) {
         .with_max_level(args.log_level);
     // A second server in one process keeps the first one's log.
     let _ = match args.log_format {
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        // Requests have a `target` of their own; the module's would take its name.
+        Format::Json => builder.json().flatten_event(true).with_target(false).try_init(),
         Format::Text => {
             // The fields are for machines; the message says the same for people.
             let message = debug_fn(|writer, field, value| match field.name() {
