@@ -5,20 +5,28 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::memory::MemorySink;
-use crate::engine::{Engine, Reply, ReplyBody, Seed};
+use crate::engine::{Engine, Outcome, Reply, ReplyBody, Seed};
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::session::Session;
 
+/// What was played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// The status code.
+    pub status: u16,
+    /// Why the script could not go on, if it could not.
+    pub failed: Option<String>,
+}
+
 /// Plays the answer to a request for a time of the script's clock, and writes its body as it comes.
-/// Answers with the status code.
 pub async fn play(
     scenario: Scenario,
     seed: Seed,
     request: Request,
     limit: Duration,
     out: &mut impl Write,
-) -> io::Result<u16> {
+) -> io::Result<Played> {
     let clock = Clock::manual();
     let engine = Engine::new(scenario, Session::new(clock.clone()), seed, None);
     let Reply {
@@ -27,7 +35,8 @@ pub async fn play(
     let performance = match body {
         ReplyBody::Full(bytes) => {
             out.write_all(&bytes)?;
-            return Ok(head.status);
+            let status = head.status;
+            return Ok(Played { status, failed: None });
         }
         ReplyBody::Stream(performance) => performance,
     };
@@ -45,5 +54,12 @@ pub async fn play(
     }
     out.flush()?;
     playing.abort();
-    Ok(head.status)
+    let failed = match playing.await {
+        Ok((_, Outcome::Failed(why), ..)) => Some(why),
+        _ => None,
+    };
+    Ok(Played {
+        status: head.status,
+        failed,
+    })
 }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::output::{FAILED, block_on, print_diagnostics, usage};
 use crate::engine::Seed;
+use crate::play::Played;
 use crate::request::Request;
 use crate::scenario::duration;
 use crate::scenario::load::{Origin, load};
@@ -50,8 +51,14 @@ pub(super) fn run(args: PlayArgs) -> u8 {
         .map_or_else(|| Seed::Drawn(super::serve::draw_seed()), Seed::Fixed);
     let mut out = io::stdout().lock();
     match block_on(crate::play::play(scenario, seed, request, args.time, &mut out)) {
-        Ok(status) if status < 400 => 0,
-        Ok(status) => {
+        Ok(Played {
+            failed: Some(why), ..
+        }) => {
+            eprintln!("error: the stream is cut here: {why}");
+            FAILED
+        }
+        Ok(Played { status, .. }) if status < 400 => 0,
+        Ok(Played { status, .. }) => {
             eprintln!("the answer has status {status}");
             FAILED
         }

@@ -43,7 +43,7 @@ impl Engine {
                 None => missed(&request, miss),
             }
             .with_cors(self.cors_of(&scenario, &request)),
-            Err(error) => refuse(&Refusal::Render(error)).with_cors(scenario.cors.clone()),
+            Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(&scenario, &request)),
         }
     }
 
@@ -53,7 +53,7 @@ impl Engine {
         match self.find(scenario, request, "GET", &mut bad) {
             Ok(Match::Found(endpoint, captures)) => self.visit(scenario, request, endpoint, captures, true),
             Ok(Match::Missed(miss)) => missed(request, miss).with_cors(self.cors_of(scenario, request)),
-            Err(error) => refuse(&Refusal::Render(error)).with_cors(scenario.cors.clone()),
+            Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
         }
     }
 

@@ -60,7 +60,7 @@ impl Connections {
         });
         lock(&self.live).insert(live.number, live.clone());
         // Looked at after the insertion: a shutdown in between reaches it one way or the other.
-        if self.closing.load(Ordering::SeqCst) {
+        if self.closing() {
             live.order(Order::Shutdown);
         }
         Registered {
@@ -78,6 +78,11 @@ impl Connections {
     pub fn shut_down(&self) {
         self.closing.store(true, Ordering::SeqCst);
         self.order_all(Order::Shutdown);
+    }
+
+    /// Whether the server stops.
+    pub fn closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Tells every stream that is open now.

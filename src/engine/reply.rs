@@ -15,6 +15,8 @@ pub struct Head {
     pub status: u16,
     /// The header fields, in order.
     pub headers: Vec<(String, Bytes)>,
+    /// Names that are to be missing, whatever would be added later.
+    pub without: Vec<String>,
 }
 
 impl Head {
@@ -23,6 +25,7 @@ impl Head {
         let mut head = Head {
             status,
             headers: Vec::new(),
+            without: Vec::new(),
         };
         if let Some(kind) = content_type {
             head.push("content-type", kind);
@@ -39,6 +42,13 @@ impl Head {
     /// Removes all fields of a name, in any case.
     pub fn remove(&mut self, name: &str) {
         self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+    }
+
+    /// Adds a field unless the scenario has said it, be it only to leave it out.
+    pub fn push_unless_said(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        if self.get(name).is_none() && !self.without.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+            self.push(name, value);
+        }
     }
 
     /// The first value of a field, in any case.

@@ -79,6 +79,7 @@ impl Visit<'_> {
 
     fn header(&self, head: &mut Head, header: &Header) -> Result<(), RenderError> {
         head.remove(&header.name);
+        let before = head.headers.len();
         for value in &header.values {
             let Some(value) = self
                 .scenario
@@ -96,6 +97,9 @@ impl Visit<'_> {
                 return Err(RenderError(why));
             }
             head.headers.push((header.name.clone(), value));
+        }
+        if head.headers.len() == before {
+            head.without.push(header.name.clone());
         }
         Ok(())
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::Outcome;
-use crate::engine::connections::{LiveConnection, Order};
+use crate::engine::connections::{Connections, LiveConnection};
 use crate::request::{Request, Version};
 
 /// A request on its way into the log. A stream that is dropped without an ending is logged too.
 pub(super) struct AccessLog {
     line: Option<Line>,
     live: Option<Arc<LiveConnection>>,
+    connections: Arc<Connections>,
 }
 
 struct Line {
@@ -23,7 +24,7 @@ struct Line {
 }
 
 impl AccessLog {
-    pub(super) fn begin(request: &Request, began: Instant) -> AccessLog {
+    pub(super) fn begin(request: &Request, began: Instant, connections: &Arc<Connections>) -> AccessLog {
         let target = match &request.query {
             Some(query) => format!("{}?{query}", request.path),
             None => request.path.clone(),
@@ -39,6 +40,7 @@ impl AccessLog {
         AccessLog {
             line: Some(line),
             live: None,
+            connections: connections.clone(),
         }
     }
 
@@ -47,6 +49,13 @@ impl AccessLog {
         if let Some(mut line) = self.line.take() {
             line.status = status;
             line.write(None, bytes, "answered");
+        }
+    }
+
+    /// What the status will be once the answer is due.
+    pub(super) fn decided(&mut self, status: u16) {
+        if let Some(line) = &mut self.line {
+            line.status = status;
         }
     }
 
@@ -76,18 +85,14 @@ impl AccessLog {
 impl Drop for AccessLog {
     fn drop(&mut self) {
         let Some(line) = self.line.take() else { return };
+        // A client that reads nothing hears of no shutdown until the drain is over.
+        let ended = match self.connections.closing() {
+            true => "cut by the shutdown",
+            false => "client left",
+        };
         match &self.live {
-            Some(live) => {
-                // A client that reads nothing hears of no shutdown until the drain is over.
-                let shutdown = live.given() == Some(Order::Shutdown);
-                let ended = if shutdown {
-                    "cut by the shutdown"
-                } else {
-                    "dropped"
-                };
-                line.write(Some(live.events()), live.bytes(), ended);
-            }
-            None => line.write(None, 0, "dropped"),
+            Some(live) => line.write(Some(live.events()), live.bytes(), ended),
+            None => line.write(None, 0, ended),
         }
     }
 }

@@ -64,9 +64,7 @@ fn preflight(policy: &CorsPolicy, request: &Request, methods: &[String], asked: 
 }
 
 fn set(head: &mut Head, name: &str, value: &[u8]) {
-    if head.get(name).is_none() {
-        head.push(name, value);
-    }
+    head.push_unless_said(name, value);
 }
 
 fn add_vary(head: &mut Head, field: &str) {
@@ -84,7 +82,7 @@ fn add_vary(head: &mut Head, field: &str) {
                 *value = format!("{old}, {field}").into();
             }
         }
-        None => head.push("vary", field),
+        None => head.push_unless_said("vary", field),
     }
 }
 

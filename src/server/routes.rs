@@ -27,7 +27,7 @@ impl Routes {
     }
 
     async fn scenario(&self, request: Request, began: Instant) -> Response {
-        let log = AccessLog::begin(&request, began);
+        let mut log = AccessLog::begin(&request, began, &self.engine.connections);
         let preflight = request.clone();
         let Reply {
             mut head,
@@ -39,6 +39,7 @@ impl Routes {
         if let Some(policy) = &cors {
             cors::apply(policy, &preflight, allow.as_deref(), &mut head);
         }
+        log.decided(head.status);
         if !after.is_zero() {
             let mut worker = self.engine.session.clock.worker();
             let due = worker.clock().now() + after;
@@ -48,6 +49,11 @@ impl Routes {
             ReplyBody::Full(bytes) => {
                 log.answered(head.status, bytes.len() as u64);
                 respond(&head, Body::from(bytes))
+            }
+            // No byte of it could be sent: it is not even begun.
+            ReplyBody::Stream(_) if preflight.method == "HEAD" || matches!(head.status, 204 | 304) => {
+                log.answered(head.status, 0);
+                respond(&head, Body::empty())
             }
             ReplyBody::Stream(performance) => stream(&head, *performance, log),
         }
@@ -99,7 +105,7 @@ impl Routes {
             cors::apply(&policy, request, None, &mut head);
             add_headers(&mut response, &head);
         }
-        AccessLog::begin(request, began).answered(status.as_u16(), 0);
+        AccessLog::begin(request, began, &self.engine.connections).answered(status.as_u16(), 0);
         response
     }
 }

@@ -211,20 +211,29 @@ impl Server {
     }
 
     pub fn open_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Stream {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\n", self.port);
-        headers
-            .iter()
-            .for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        if !body.is_empty() {
-            head += &format!("content-length: {}\r\n", body.len());
-        }
-        head += "\r\n";
-        socket.write_all(head.as_bytes()).unwrap();
-        socket.write_all(body).unwrap();
-        Stream::read_head(socket)
+        send_at(self.port, method, path, headers, body)
     }
+}
+
+/// A stream of a server at this port, read up to its head.
+pub fn open_at(port: u16, path: &str) -> Stream {
+    send_at(port, "GET", path, &[], b"")
+}
+
+fn send_at(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Stream {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{port}\r\n");
+    headers
+        .iter()
+        .for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+    if !body.is_empty() {
+        head += &format!("content-length: {}\r\n", body.len());
+    }
+    head += "\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.write_all(body).unwrap();
+    Stream::read_head(socket)
 }
 
 impl Drop for Server {
