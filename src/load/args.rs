@@ -24,8 +24,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "URL")]
     pub publish: Option<String>,
 
-    /// What to post: {n} is replaced by the message's number, {t} by the time of sending in ns
-    /// [default: {"n":{n},"t":{t}}]
+    /// What to post: JSON with the members "n" and "t", whose values are the placeholders n (the
+    /// message's number) and t (the time of sending in ns), each in braces; nothing else by default
     #[arg(long, value_name = "TEMPLATE", requires = "publish")]
     pub body: Option<String>,
 
