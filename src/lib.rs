@@ -1,4 +1,27 @@
 //! A scriptable, scenario-driven mock Server-Sent Events server, configured by files.
+//!
+//! # Layout
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! file → scenario → matching → plan → player → wire → socket
+//! ```
+//!
+//! - [`event`], [`request`], [`text`]: plain values: an event, a request, bytes carried in text
+//! - [`scenario`]: what a user writes, checked and turned into what is valid by construction
+//! - [`expr`]: templates and expressions, and what is in scope for them
+//! - [`matching`]: which endpoint answers a request, or why none does
+//! - [`plan`]: what a stream does next, and when; seeded chance
+//! - [`wire`]: events → bytes
+//! - [`clock`], [`topic`], [`session`]: the world a scenario plays in
+//! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
+//! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
+//! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
+//! - [`load`]: a client that measures; [`cli`]: the command line
+//!
+//! ARCHITECTURE.md tells more, with the invariants that tests hold.
+
 pub mod app;
 pub mod certs;
 pub mod cli;
@@ -14,7 +37,10 @@ pub mod request;
 pub mod scenario;
 pub mod server;
 pub mod session;
+pub mod testing;
 pub mod text;
 pub mod topic;
 pub mod watch;
 pub mod wire;
+
+pub use testing::MockSse;

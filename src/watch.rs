@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::engine::Engine;
 use crate::engine::connections::Order;
 use crate::scenario::diagnostic::{Diagnostic, Source};
-use crate::scenario::load::{Origin, sources};
+use crate::scenario::load::{Origin, files_of, sources};
 use crate::scenario::model::End;
 use crate::scenario::{Scenario, compile};
 
@@ -145,11 +145,12 @@ pub async fn watch(
     }
 }
 
-/// The system's notices of changes in folders. A watched file is lost when it is replaced, so the
-/// folders around it are watched: the one it is named in, and the one a link leads to.
+/// The system's notices of changes. A watched file is lost when it is replaced, so the folders around
+/// it are watched: the one it is named in, and the one a link leads to. The files themselves are, too:
+/// one that is mounted alone into a container gives no notice in its folder.
 struct Notifier {
     watcher: Option<notify::RecommendedWatcher>,
-    folders: Vec<PathBuf>,
+    watched: Vec<PathBuf>,
 }
 
 impl Notifier {
@@ -170,39 +171,40 @@ impl Notifier {
         });
         Notifier {
             watcher,
-            folders: Vec::new(),
+            watched: Vec::new(),
         }
     }
 
-    /// Watches the folders of the origin as they are now.
+    /// Watches the files and folders of the origin as they are now.
     fn point_at(&mut self, origin: &Origin) {
         let Some(watcher) = &mut self.watcher else { return };
-        let folders = folders_of(origin);
-        for old in self.folders.iter().filter(|f| !folders.contains(f)) {
+        let places = places_of(origin);
+        for old in self.watched.iter().filter(|f| !places.contains(f)) {
             let _ = watcher.unwatch(old);
         }
-        // Watched again each time: a folder that was replaced under its name is a new one.
-        self.folders = folders
+        // Watched again each time: what was replaced under its name is a new file or folder.
+        self.watched = places
             .into_iter()
             .filter(|f| watcher.watch(f, RecursiveMode::NonRecursive).is_ok())
             .collect();
     }
 }
 
-fn folders_of(origin: &Origin) -> Vec<PathBuf> {
+fn places_of(origin: &Origin) -> Vec<PathBuf> {
     let Origin::Paths(paths) = origin else {
         return Vec::new();
     };
-    let mut folders: Vec<PathBuf> = Vec::new();
+    let mut places: Vec<PathBuf> = Vec::new();
     for path in paths {
         let target = path.canonicalize().ok();
         let inside = path.is_dir().then(|| path.clone());
         let around = [Some(parent(path)), target.as_deref().map(parent), inside];
-        folders.extend(around.into_iter().flatten());
+        places.extend(around.into_iter().flatten());
+        places.extend(files_of(path).unwrap_or_default());
     }
-    folders.sort();
-    folders.dedup();
-    folders
+    places.sort();
+    places.dedup();
+    places
 }
 
 fn parent(path: &Path) -> PathBuf {
@@ -210,4 +212,30 @@ fn parent(path: &Path) -> PathBuf {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A write by another name of the file gives no notice in the folder that is watched, just as one
+    /// from outside a container to a file mounted alone.
+    #[tokio::test]
+    async fn a_write_by_another_name_is_noticed_before_the_next_tick() {
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (file, other) = (inside.path().join("a.yaml"), outside.path().join("b.yaml"));
+        std::fs::write(&file, "endpoints: []").unwrap();
+        std::fs::hard_link(&file, &other).unwrap();
+        for origin in [file, inside.path().to_owned()] {
+            let (notice, mut notices) = mpsc::channel(1);
+            let mut notifier = Notifier::new(Watch::Auto, notice);
+            notifier.point_at(&Origin::Paths(vec![origin]));
+            let began = Instant::now();
+            std::fs::write(&other, "endpoints: [] # changed").unwrap();
+            let noticed = tokio::time::timeout(Duration::from_secs(10), notices.recv()).await;
+            assert_eq!(noticed, Ok(Some(())), "no notice after {:?}", began.elapsed());
+        }
+    }
 }

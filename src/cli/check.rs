@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Format;
-use super::output::{FAILED, count};
+use super::output::{FAILED, count, say};
 use crate::scenario::diagnostic::{Diagnostic, render_all};
 use crate::scenario::load::{Origin, load};
 
@@ -35,18 +35,29 @@ pub(super) fn run(args: &CheckArgs) -> u8 {
 
 fn print_json(ok: bool, diagnostics: &[Diagnostic]) {
     let all: Vec<_> = diagnostics.iter().map(Diagnostic::to_json).collect();
-    println!("{:#}", serde_json::json!({ "ok": ok, "diagnostics": all }));
+    say(format_args!(
+        "{:#}",
+        serde_json::json!({ "ok": ok, "diagnostics": all })
+    ));
 }
 
 fn print_text(endpoints: Option<usize>, diagnostics: &[Diagnostic]) {
-    print!("{}", render_all(diagnostics, io::stdout().is_terminal()));
+    if !diagnostics.is_empty() {
+        say(format_args!(
+            "{}\n",
+            render_all(diagnostics, io::stdout().is_terminal()).trim_end()
+        ));
+    }
     let findings = if diagnostics.is_empty() {
         String::new()
     } else {
         format!(" ({})", count(diagnostics))
     };
     match endpoints {
-        Some(n) => println!("ok: {n} endpoint{}{findings}", if n == 1 { "" } else { "s" }),
-        None => println!("{}", count(diagnostics)),
+        Some(n) => say(format_args!(
+            "ok: {n} endpoint{}{findings}",
+            if n == 1 { "" } else { "s" }
+        )),
+        None => say(count(diagnostics)),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::output::{FAILED, block_on, usage};
+use super::output::{FAILED, block_on, say, usage};
 use super::serve::port_from_environment;
 use crate::load::{LoadArgs, LoadSettings};
 
@@ -36,16 +36,16 @@ pub(super) fn cert(args: &CertArgs) -> u8 {
         }
     };
     let verb = if certs.created { "made" } else { "found" };
-    println!(
+    say(format_args!(
         "{verb} {} and {}",
         certs.cert_path.display(),
         certs.key_path.display()
-    );
-    println!("signed by {}\n", certs.ca_pem_path.display());
+    ));
+    say(format_args!("signed by {}\n", certs.ca_pem_path.display()));
     if let Some(warning) = &certs.warning {
-        println!("warning: {warning}\n");
+        say(format_args!("warning: {warning}\n"));
     }
-    println!("{}", crate::certs::trust_help(&certs.ca_pem_path).trim_end());
+    say(crate::certs::trust_help(&certs.ca_pem_path).trim_end());
     0
 }
 
@@ -73,7 +73,7 @@ pub(super) fn health(args: &HealthArgs) -> u8 {
     };
     match ask(host, port) {
         Ok(()) => {
-            println!("ok");
+            say(format_args!("ok"));
             0
         }
         Err(error) => {
@@ -102,7 +102,7 @@ fn ask(host: &str, port: u16) -> std::io::Result<()> {
 }
 
 pub(super) fn schema() -> u8 {
-    print!("{}", crate::scenario::schema::json_schema());
+    say(crate::scenario::schema::json_schema().trim_end());
     0
 }
 
@@ -115,9 +115,9 @@ pub(super) fn load(args: LoadArgs) -> u8 {
     match block_on(crate::load::run(settings)) {
         Ok(report) => {
             if json {
-                println!("{}", report.to_json());
+                say(report.to_json());
             } else {
-                print!("{report}");
+                say(report.to_string().trim_end());
             }
             if report.succeeded() { 0 } else { FAILED }
         }

@@ -8,12 +8,13 @@ mod commands;
 mod output;
 mod play;
 mod serve;
+mod serve_args;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use serve::ServeArgs;
+pub use serve_args::ServeArgs;
 
 /// A scriptable mock server for Server-Sent Events.
 ///

@@ -19,7 +19,7 @@ pub(super) fn init_log(args: &LogArgs) {
         .with_max_level(args.log_level);
     // A second server in one process keeps the first one's log.
     let _ = match args.log_format {
-        // Requests have a `target` of their own; the module's would take its name.
+        // Without the module's name, whose key `target` the request's own has, too.
         Format::Json => builder.json().flatten_event(true).with_target(false).try_init(),
         Format::Text => {
             // The fields are for machines; the message says the same for people.
@@ -34,6 +34,12 @@ pub(super) fn init_log(args: &LogArgs) {
                 .try_init()
         }
     };
+}
+
+/// Prints to standard output. Whoever reads it may stop early (`| head`): no reason to fail.
+pub(super) fn say(text: impl std::fmt::Display) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// Prints diagnostics to standard error, with a count.

@@ -1,155 +1,23 @@
 //! `mock-sse serve`: settings from flags and variables, then a running server until a signal.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Format;
 use super::banner::Banner;
-use super::output::{FAILED, USAGE, block_on, count, init_log, print_diagnostics, usage};
-use super::{Format, LogArgs};
+use super::output::{FAILED, USAGE, block_on, count, init_log, print_diagnostics, say, usage};
+use super::serve_args::{ServeArgs, TlsArgs};
 use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
 use crate::clock::Clock;
 use crate::engine::Seed;
-use crate::event::Event;
 use crate::scenario::diagnostic::render_all;
 use crate::scenario::load::{Origin, load};
 use crate::scenario::{Scenario, duration};
 use crate::server::{ServerConfig, TlsFiles};
-use crate::watch::{OnReload, Reload, Watch};
-
-/// Arguments of `mock-sse serve`.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Scenario files and folders; without any, the built-in alphabet scenario
-    #[arg(short, long, env = "MOCK_SSE_SCENARIO", value_name = "FILE_OR_FOLDER", num_args = 1.., value_delimiter = ',')]
-    scenario: Vec<PathBuf>,
-    /// Name or address to listen on; 0.0.0.0 for all
-    #[arg(long, env = "MOCK_SSE_HOST", default_value = "127.0.0.1")]
-    host: String,
-    /// Port to listen on; 0 picks a free one; else the variable PORT, else 4043
-    #[arg(short, long, env = "MOCK_SSE_PORT")]
-    port: Option<u16>,
-    /// Where all chance comes from, over the scenario's own seed; drawn and printed if there is none
-    #[arg(long, env = "MOCK_SSE_SEED")]
-    seed: Option<u64>,
-    /// Run scripts this many times as fast
-    #[arg(long, env = "MOCK_SSE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
-    time_scale: f64,
-    /// How changes of the scenario are noticed
-    #[arg(long, env = "MOCK_SSE_WATCH", value_name = "MODE", default_value = "auto")]
-    watch: Watch,
-    /// What a reload does with open streams
-    #[arg(long, env = "MOCK_SSE_ON_RELOAD", value_name = "WHAT", default_value = "keep")]
-    on_reload: OnReload,
-    /// Written as JSON, with the addresses, once the server listens
-    #[arg(long, env = "MOCK_SSE_READY_FILE", value_name = "PATH")]
-    ready_file: Option<PathBuf>,
-    /// How long open streams may take to end after SIGTERM or Ctrl-C
-    #[arg(long, env = "MOCK_SSE_DRAIN", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
-    drain: Duration,
-    /// Sent to every stream when the server stops: a comment, or an event as a mapping: '{event: bye, data: x}'
-    #[arg(long, env = "MOCK_SSE_FAREWELL", value_name = "TEXT_OR_EVENT", value_parser = farewell)]
-    farewell: Option<Event>,
-    #[command(flatten)]
-    tls: TlsArgs,
-    #[command(flatten)]
-    limits: LimitArgs,
-    #[command(flatten)]
-    log: LogArgs,
-}
-
-#[derive(Debug, Args)]
-struct TlsArgs {
-    /// Certificate chain (PEM) instead of the local one; reloaded when it changes
-    #[arg(long, env = "MOCK_SSE_CERT", value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-    /// Private key (PEM) of the certificate
-    #[arg(long, env = "MOCK_SSE_KEY", value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
-    /// Where the local CA and certificate lie, made at the first start
-    #[arg(
-        long,
-        env = "MOCK_SSE_CERTS_DIR",
-        value_name = "FOLDER",
-        default_value = "certs"
-    )]
-    certs_dir: PathBuf,
-    /// A further name or address for the local certificate
-    #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
-    san: Vec<String>,
-    /// Serve cleartext only
-    #[arg(long, env = "MOCK_SSE_NO_TLS", conflicts_with_all = ["cert", "redirect_https"])]
-    no_tls: bool,
-    /// Send cleartext requests to https on the same port
-    #[arg(long, env = "MOCK_SSE_REDIRECT_HTTPS")]
-    redirect_https: bool,
-}
-
-#[derive(Debug, Args)]
-struct LimitArgs {
-    /// Open connections at the same time; those beyond it get 503
-    #[arg(
-        long,
-        env = "MOCK_SSE_MAX_CONNECTIONS",
-        value_name = "COUNT",
-        default_value_t = 16_384
-    )]
-    max_connections: usize,
-    /// Largest request body in bytes; beyond it 413
-    #[arg(
-        long,
-        env = "MOCK_SSE_MAX_BODY",
-        value_name = "BYTES",
-        default_value_t = 8_000_000
-    )]
-    max_body: usize,
-    /// Largest request head in bytes; beyond it 431
-    #[arg(long, env = "MOCK_SSE_MAX_HEADER", value_name = "BYTES", default_value_t = 65_536, value_parser = header_limit)]
-    max_header: usize,
-    /// HTTP/2 streams open at the same time on one connection
-    #[arg(
-        long,
-        env = "MOCK_SSE_HTTP2_MAX_STREAMS",
-        value_name = "COUNT",
-        default_value_t = 250
-    )]
-    http2_max_streams: u32,
-    /// How often an HTTP/2 connection is sent a PING; 0 for never
-    #[arg(long, env = "MOCK_SSE_HTTP2_KEEPALIVE", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
-    http2_keepalive: Duration,
-    /// How long a new connection may stay silent
-    #[arg(long, env = "MOCK_SSE_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
-    handshake_timeout: Duration,
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    let factor: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
-    if factor.is_finite() && (0.001..=1e6).contains(&factor) {
-        return Ok(factor);
-    }
-    Err("use a factor from 0.001 to 1000000".into())
-}
-
-fn header_limit(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(bytes @ 8192..=16_777_216) => Ok(bytes),
-        _ => Err("use 8192 to 16777216 bytes".into()),
-    }
-}
-
-fn farewell(text: &str) -> Result<Event, String> {
-    if !text.trim_start().starts_with('{') {
-        return Ok(Event {
-            comment: Some(text.to_owned().into()),
-            ..Event::default()
-        });
-    }
-    crate::scenario::event_from_yaml(text)
-}
+use crate::watch::Reload;
 
 /// A seed from the system's entropy.
 pub(super) fn draw_seed() -> u64 {
@@ -193,6 +61,7 @@ pub(super) fn run(args: ServeArgs) -> u8 {
         Ok(config) => config,
         Err(code) => return code,
     };
+    make_room_for_files(args.limits.max_connections);
     block_on(serve(args, origin, scenario, server, certs))
 }
 
@@ -258,6 +127,31 @@ fn is_unwritable(error: &io::Error) -> bool {
     )
 }
 
+/// A stream takes a file descriptor: raises the soft limit, and says so if it is still too low.
+fn make_room_for_files(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// What the server needs besides connections.
+    const OWN: u64 = 64;
+    let wanted = connections as u64 + OWN;
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    if limit.current.is_none_or(|now| now >= wanted) {
+        return;
+    }
+    let raised = Rlimit {
+        current: Some(wanted.min(most)),
+        maximum: limit.maximum,
+    };
+    let room = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => wanted.min(most),
+        Err(_) => limit.current.unwrap_or(0),
+    };
+    if room < wanted {
+        let fit = room.saturating_sub(OWN);
+        tracing::warn!("the limit of open files lets {fit} of {connections} connections in (`ulimit -n`)");
+    }
+}
+
 async fn serve(
     args: ServeArgs,
     origin: Origin,
@@ -316,7 +210,7 @@ async fn serve(
 
 fn announce(args: &ServeArgs, banner: &Banner) -> Result<(), u8> {
     match args.log.log_format {
-        Format::Text => println!("{}", banner.text()),
+        Format::Text => say(banner.text()),
         Format::Json => {
             let urls = banner.urls().join(" ");
             tracing::info!(

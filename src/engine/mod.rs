@@ -8,8 +8,10 @@ pub mod catalog;
 pub mod connections;
 pub mod memory;
 mod player;
+mod refusal;
 mod reply;
 pub mod sink;
+mod visit;
 
 use std::sync::Arc;
 

@@ -65,6 +65,10 @@ pub(super) const TESTS: &[&str] = &[
 ];
 
 pub(super) fn add(env: &mut Environment<'static>) {
+    // Of no use in a scenario, and confusing among the names that are suggested.
+    for name in ["debug", "namespace"] {
+        env.remove_global(name);
+    }
     env.add_function("letter", letter);
     env.add_function("uuid", uuid);
     env.add_function("random_int", random_int);

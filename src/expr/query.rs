@@ -66,11 +66,39 @@ fn body(request: &Request) -> Result<Map<String, Json>, BadParams> {
             Some(Json::Object(map)) => Ok(map),
             other => Ok(one("_json", other.unwrap_or(Json::Null))),
         },
+        "multipart/form-data" => multipart(request),
         kind if kind.starts_with("text/") => Ok(as_text()),
         other => Err(BadParams::Unsupported(format!(
-            "a body of type `{other}` is not understood here; send application/json, application/x-www-form-urlencoded or text/plain"
+            "a body of type `{other}` is not understood here; send JSON, a form or text"
         ))),
     }
+}
+
+/// The parts of a form that may hold files (RFC 7578); each part is its content as text.
+fn multipart(request: &Request) -> Result<Map<String, Json>, BadParams> {
+    let bad = |error: multer::Error| BadParams::Malformed(format!("the form is malformed: {error}"));
+    let kind = request
+        .header("content-type")
+        .map(|v| text::from_bytes(v))
+        .unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(bad)?;
+    let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(request.body.clone())]);
+    let mut form = multer::Multipart::new(body, boundary);
+    let mut root = Map::new();
+    // The whole body is there: nothing in here ever waits.
+    let read = async {
+        while let Some(field) = form.next_field().await? {
+            let name = field.name().unwrap_or("").to_owned();
+            let content = field.bytes().await?;
+            insert(&mut root, &name, text::from_bytes(&content));
+        }
+        Ok(())
+    };
+    match futures_util::FutureExt::now_or_never(read) {
+        Some(result) => result.map_err(bad)?,
+        None => return Err(BadParams::Malformed("the form is not complete".into())),
+    }
+    Ok(root)
 }
 
 fn one(key: &str, value: Json) -> Map<String, Json> {
@@ -171,6 +199,9 @@ mod tests {
     fn bodies_of_every_kind_are_merged_with_the_query() {
         let json = "application/json; charset=utf-8";
         let form = "application/x-www-form-urlencoded";
+        let multipart = "multipart/form-data; boundary=B";
+        let parts = "--B\r\ncontent-disposition: form-data; name=\"msg\"\r\n\r\nhi\r\n\
+                     --B\r\ncontent-disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\n\r\nline\n\r\n--B--\r\n";
         for (query, kind, body, expected) in [
             ("a=1&a=2", "", "", r#"{"a":"2"}"#),
             (
@@ -188,6 +219,7 @@ mod tests {
             ("", json, "[1,2]", r#"{"_json":[1,2]}"#),
             ("", json, "null", r#"{"_json":null}"#),
             ("", form, "a=1+2&b=%26", r#"{"a":"1 2","b":"&"}"#),
+            ("x=1", multipart, parts, r#"{"x":"1","msg":"hi","f":"line\n"}"#),
             ("", "text/plain", "hi", r#"{"_text":"hi"}"#),
             ("", "", "hi", r#"{"_text":"hi"}"#),
             ("", "application/vnd.api+json", "{}", "{}"),

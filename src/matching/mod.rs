@@ -64,16 +64,20 @@ pub fn find<'s, E>(
     }))
 }
 
+/// The endpoints on a path, whatever their methods and conditions.
+pub fn on_path<'s>(scenario: &'s Scenario, path: &str) -> impl Iterator<Item = &'s Endpoint> {
+    let segments = segments(path);
+    scenario.endpoints.iter().filter(move |endpoint| {
+        segments
+            .as_ref()
+            .is_some_and(|segments| endpoint.path.matches_segments(segments).is_some())
+    })
+}
+
 /// The methods that a path is served with, for `Allow` and preflights.
 pub fn methods(scenario: &Scenario, request: &Request) -> Vec<String> {
     let mut allowed = Vec::new();
-    if let Some(segments) = segments(&request.path) {
-        let matching = scenario
-            .endpoints
-            .iter()
-            .filter(|e| e.path.matches_segments(&segments).is_some());
-        matching.for_each(|endpoint| allow(&mut allowed, &endpoint.methods));
-    }
+    on_path(scenario, &request.path).for_each(|endpoint| allow(&mut allowed, &endpoint.methods));
     allowed
 }
 

@@ -107,7 +107,12 @@ impl FromNode for bool {
         match node.kind {
             Kind::Bool(value) => Some(value),
             _ => {
-                errors.push(mismatch(node, "true or false"));
+                let hint = match node.scalar() {
+                    Some("yes" | "on") => Some("write true".to_owned()),
+                    Some("no" | "off") => Some("write false".to_owned()),
+                    _ => None,
+                };
+                errors.push(mismatch(node, "true or false").maybe_hint(hint));
                 None
             }
         }

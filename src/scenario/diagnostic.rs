@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -14,6 +14,29 @@ pub struct Source {
     pub name: String,
     /// The whole file.
     pub text: String,
+    /// The byte at which each line begins, found when first asked for.
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    /// A file's name and text.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
+        Source {
+            name: name.into(),
+            text: text.into(),
+            lines: OnceLock::new(),
+        }
+    }
+
+    /// The number of the line that holds a byte, from 0, and where that line begins.
+    fn line_of(&self, at: usize) -> (usize, usize) {
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
+            std::iter::once(0).chain(ends).collect()
+        });
+        let line = lines.partition_point(|start| *start <= at) - 1;
+        (line, lines[line])
+    }
 }
 
 /// A piece of a source file, in bytes.
@@ -35,9 +58,9 @@ impl fmt::Debug for Span {
 impl Span {
     /// Line and column, both from 1; columns count characters.
     pub fn position(&self) -> (usize, usize) {
-        let before = &self.source.text[..self.range.start.min(self.source.text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let at = self.range.start.min(self.source.text.len());
+        let (line, start) = self.source.line_of(at);
+        let (line, column) = (line + 1, self.source.text[start..at].chars().count() + 1);
         (line, column)
     }
 
@@ -173,7 +196,7 @@ fn snippet<'a>(
     label: Option<&'a str>,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let text = &span.source.text;
-    let (line, start) = line_at(text, span.range.start);
+    let (line, start) = line_at(&span.source, span.range.start);
     // A value of many lines is shown by its first line: the caret says where it begins.
     let from = span.range.start.min(text.len()) - start;
     let to = (span.range.end.max(span.range.start) - start)
@@ -187,9 +210,10 @@ fn snippet<'a>(
 }
 
 /// The line (without its end) that holds a byte, shortened where it is very long, and its start.
-fn line_at(text: &str, at: usize) -> (&str, usize) {
+fn line_at(source: &Source, at: usize) -> (&str, usize) {
+    let text = &source.text;
     let at = at.min(text.len());
-    let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
+    let (_, start) = source.line_of(at);
     let end = text[at..].find('\n').map_or(text.len(), |i| at + i);
     let mut cut = end.min(at + 200);
     while !text.is_char_boundary(cut) {
@@ -210,7 +234,7 @@ pub fn render_all(diagnostics: &[Diagnostic], colour: bool) -> String {
 /// The valid name nearest to a wrong one, if any is near enough to be meant.
 pub fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
-    let limit = (wrong.chars().count() / 3).max(1) + 1;
+    let limit = (wrong.chars().count() / 3).max(1);
     let score = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
     valid
         .into_iter()
@@ -221,7 +245,7 @@ pub fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// "did you mean `x`?" for the nearest of the names, or the list of all of them.
-pub fn suggest<'a>(wrong: &str, valid: &[&'a str]) -> String {
+pub fn suggest(wrong: &str, valid: &[&str]) -> String {
     match nearest(wrong, valid.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None if valid.is_empty() => "there are none here".into(),

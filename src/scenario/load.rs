@@ -30,12 +30,7 @@ pub fn load(origin: &Origin) -> Result<(Scenario, Vec<Diagnostic>), Vec<Diagnost
 
 /// Reads all the files of an origin.
 pub fn sources(origin: &Origin) -> Result<Vec<Arc<Source>>, Vec<Diagnostic>> {
-    let text = |name: &str, text: &str| {
-        Arc::new(Source {
-            name: name.into(),
-            text: text.into(),
-        })
-    };
+    let text = |name: &str, text: &str| Arc::new(Source::new(name, text));
     match origin {
         Origin::BuiltIn => Ok(vec![text(
             BUILT_IN,
@@ -108,10 +103,7 @@ fn read(path: &Path) -> Result<Arc<Source>, Box<Diagnostic>> {
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text);
-            Ok(Arc::new(Source {
-                name: path.display().to_string(),
-                text,
-            }))
+            Ok(Arc::new(Source::new(path.display().to_string(), text)))
         }
         Err(error) => Err(Box::new(not_utf8(path, error))),
     }
@@ -121,10 +113,7 @@ fn not_utf8(path: &Path, error: std::string::FromUtf8Error) -> Diagnostic {
     let at = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
     let byte = error.as_bytes()[at];
-    let source = Arc::new(Source {
-        name: path.display().to_string(),
-        text,
-    });
+    let source = Arc::new(Source::new(path.display().to_string(), text));
     let message = format!("the file is not UTF-8: byte {at} is 0x{byte:02x}");
     Diagnostic::error(
         &Span {
@@ -164,9 +153,6 @@ fn neighbour(path: &Path) -> Option<String> {
 }
 
 fn at_file(path: &Path, message: impl Into<String>) -> Diagnostic {
-    let source = Arc::new(Source {
-        name: path.display().to_string(),
-        text: String::new(),
-    });
+    let source = Arc::new(Source::new(path.display().to_string(), String::new()));
     Diagnostic::error(&Span { source, range: 0..0 }, message)
 }

@@ -28,10 +28,7 @@ pub fn status_code(text: &str) -> Result<u16, String> {
 /// An event written as a YAML mapping, without templates: for settings that hold one.
 pub fn event_from_yaml(yaml: &str) -> Result<crate::event::Event, String> {
     use decode::FromNode;
-    let source = std::sync::Arc::new(diagnostic::Source {
-        name: "event".into(),
-        text: yaml.to_owned(),
-    });
+    let source = std::sync::Arc::new(diagnostic::Source::new("event", yaml.to_owned()));
     let mut errors = Vec::new();
     let event = yaml::parse(&source).map_err(|e| e.message)?;
     let event = file::EventFile::from_node(&event, &mut errors);

@@ -80,20 +80,18 @@ impl Node {
 }
 
 /// Parses one document, or says where it is broken.
-pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
+pub fn parse(source: &Arc<Source>) -> Result<Node, Box<Diagnostic>> {
     if let Some(at) = source.text.find('\0') {
         let span = Span {
             source: source.clone(),
             range: at..at + 1,
         };
-        return Err(
-            Diagnostic::error(&span, "the file holds a NUL byte, which YAML does not allow")
-                .hint("write it as \"\\0\" in double quotes"),
-        );
+        let error = Diagnostic::error(&span, "the file holds a NUL byte, which YAML does not allow");
+        return Err(Box::new(error.hint("write it as \"\\0\" in double quotes")));
     }
     match serde_saphyr::from_str_with_options::<Raw>(&source.text, options()) {
         Ok(raw) => Ok(raw.into_node(source)),
-        Err(error) => Err(broken(source, &error)),
+        Err(error) => Err(Box::new(broken(source, &error))),
     }
 }
 
@@ -114,10 +112,50 @@ fn broken(source: &Arc<Source>, error: &serde_saphyr::Error) -> Diagnostic {
         range: at..at,
     };
     let text = error.without_snippet().to_string();
-    let message = text.split(" at line ").next().unwrap_or(&text).trim().to_owned();
-    let message = message.lines().next().unwrap_or("").to_owned();
-    let diagnostic = Diagnostic::error(&span, format!("this is not valid YAML: {message}"));
-    diagnostic.maybe_hint(trap(source, at))
+    let text = text
+        .split(" at line ")
+        .next()
+        .unwrap_or(&text)
+        .lines()
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_owned();
+    let (message, hint) = in_our_words(&text);
+    Diagnostic::error(&span, message).maybe_hint(hint.map(str::to_owned).or_else(|| trap(source, at)))
+}
+
+/// The parser's own words where a scenario's author can use them, ours where they speak of its API.
+fn in_our_words(text: &str) -> (String, Option<&'static str>) {
+    if let Some(rest) = text.strip_prefix("duplicate mapping key: ") {
+        let key = rest.split(", set ").next().unwrap_or(rest);
+        return (
+            format!("the key `{key}` stands twice in one mapping"),
+            Some("merge the two, or rename one"),
+        );
+    }
+    if text.starts_with("multiple YAML documents") {
+        let hint = "remove the `---`, or make two files of it";
+        return (
+            "the file holds several YAML documents, but a scenario is one".into(),
+            Some(hint),
+        );
+    }
+    let too_deep = text.starts_with("recursion limit") || text.contains("budget breached: Depth");
+    if too_deep {
+        return (
+            format!("the document is nested deeper than {MAX_DEPTH} levels"),
+            None,
+        );
+    }
+    if text.starts_with("budget breached") {
+        let hint = "are there aliases of aliases, or thousands of entries that a template could make?";
+        return (
+            "the document is too large once its aliases are expanded (budget exceeded)".into(),
+            Some(hint),
+        );
+    }
+    (format!("this is not valid YAML: {text}"), None)
 }
 
 /// The traps that scenario authors fall into, recognised by the line that does not parse.
@@ -129,6 +167,9 @@ fn trap(source: &Source, at: usize) -> Option<String> {
         return Some(format!("an expression must be in quotes: \"{value}\""));
     }
     if value.starts_with(['"', '\'']) && !value.ends_with(value.chars().next()?) {
+        if value[1..].find(value.chars().next()?).is_none() {
+            return Some("close the quote".into());
+        }
         return Some("an expression that begins with a quote must be in quotes as a whole: '…'".into());
     }
     if value.starts_with(['@', '`', '%']) || value.contains(": ") {
@@ -276,11 +317,8 @@ impl<'de> Visitor<'de> for RawVisitor {
 mod tests {
     use super::*;
 
-    fn tree(text: &str) -> Result<Node, Diagnostic> {
-        parse(&Arc::new(Source {
-            name: "t.yaml".into(),
-            text: text.into(),
-        }))
+    fn tree(text: &str) -> Result<Node, Box<Diagnostic>> {
+        parse(&Arc::new(Source::new("t.yaml", text)))
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Endpoints: what they match, what they cause, what they answer.
 
+use std::collections::HashMap;
+
 use super::{Compiler, FileScope, path_span};
 use crate::expr::{Expr, Text, Tree};
 use crate::scenario::decode::{At, Scalar};
@@ -9,12 +11,12 @@ use crate::scenario::model::{Answer, Body, Endpoint, Header, Methods, Pace, Scri
 use crate::scenario::pattern::{Pattern, valid_name};
 
 impl Compiler {
-    /// One endpoint; `before` are those that come earlier in matching order.
+    /// One endpoint; `equals` counts those with the same methods and path that came before.
     pub(super) fn endpoint(
         &mut self,
         file: &At<EndpointFile>,
         scope: &FileScope,
-        before: &[Endpoint],
+        equals: &mut HashMap<String, usize>,
     ) -> Option<Endpoint> {
         let path = self.path(file);
         let methods = self.methods(&file.value);
@@ -29,7 +31,7 @@ impl Compiler {
             None => scope.cors.clone(),
         };
         let (path, methods) = (path?, methods?);
-        let key = key(&methods, &path, before);
+        let key = key(&methods, &path, equals);
         Some(Endpoint {
             key,
             path,
@@ -238,13 +240,11 @@ impl Compiler {
 }
 
 /// The number of equal endpoints before keeps keys apart and stable when others are added.
-fn key(methods: &Methods, path: &Pattern, before: &[Endpoint]) -> String {
+fn key(methods: &Methods, path: &Pattern, equals: &mut HashMap<String, usize>) -> String {
     let name = format!("{} {}", methods.describe(), path.source());
-    let equals = before
-        .iter()
-        .filter(|e| e.path == *path && e.methods == *methods)
-        .count();
-    format!("{name}#{equals}")
+    let count = equals.entry(name.clone()).or_insert(0);
+    *count += 1;
+    format!("{name}#{}", *count - 1)
 }
 
 fn check_method(method: &str) -> Result<(), String> {

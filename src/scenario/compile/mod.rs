@@ -5,6 +5,7 @@ mod endpoint;
 mod steps;
 mod values;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -51,12 +52,13 @@ pub fn compile(sources: &[Arc<Source>]) -> Result<(Scenario, Vec<Diagnostic>), V
         compiler.topic(&name.span, &name.value, topic);
     }
     let mut endpoints = Vec::new();
+    let mut equals = HashMap::new();
     let mut cors = None;
     for file in &files {
         let scope = compiler.file_scope(file);
         cors = cors.or_else(|| scope.cors.clone());
         for endpoint in file.endpoints.iter().flatten() {
-            endpoints.extend(compiler.endpoint(endpoint, &scope, &endpoints));
+            endpoints.extend(compiler.endpoint(endpoint, &scope, &mut equals));
         }
     }
     let name = single(&files, |f| f.name.as_ref(), "name", &mut compiler.errors);
@@ -73,7 +75,7 @@ pub fn compile(sources: &[Arc<Source>]) -> Result<(Scenario, Vec<Diagnostic>), V
 }
 
 fn read(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> Option<ScenarioFile> {
-    let node = yaml::parse(source).map_err(|error| errors.push(error)).ok()?;
+    let node = yaml::parse(source).map_err(|error| errors.push(*error)).ok()?;
     if node.is_null() {
         let span = Span {
             source: source.clone(),

@@ -17,18 +17,20 @@ impl Compiler {
     pub(super) fn steps(&mut self, files: &[StepFile], scope: &FileScope, names: &[String]) -> Arc<[Step]> {
         let mut steps: Vec<Step> = Vec::new();
         let mut ended = false;
+        let mut unreached = None;
         for file in files {
             if ended {
-                let error =
-                    Diagnostic::error(file.span(), "this step is never reached: the stream has ended");
-                self.errors
-                    .push(error.hint("remove it, or the `end` or endless step before it"));
-                break;
+                unreached = unreached.or(Some(file.span().clone()));
             }
             if let Some(step) = self.step(file, scope, names) {
-                ended = never_goes_on(&step);
+                ended |= never_goes_on(&step);
                 steps.push(step);
             }
+        }
+        if let Some(span) = unreached {
+            let error = Diagnostic::error(&span, "this step is never reached: the stream has ended");
+            self.errors
+                .push(error.hint("remove it, or the `end` or endless step before it"));
         }
         steps.into()
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::Compiler;
 use crate::expr::{Text, Tree};
 use crate::scenario::decode::{Anything, DurationText, Scalar};
+use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::duration;
 use crate::scenario::model::{Data, Id, Pace};
 use crate::scenario::yaml::{Kind, Node};
@@ -87,7 +88,7 @@ impl Compiler {
         {
             let message = "`[DONE]` without quotes is a list to YAML and would be sent as [\"DONE\"]";
             self.errors.push(
-                crate::scenario::diagnostic::Diagnostic::error(&node.span, message)
+                Diagnostic::error(&node.span, message)
                     .hint("write \"[DONE]\" with quotes; for the list write [\"DONE\"]"),
             );
         }
@@ -131,6 +132,15 @@ impl Compiler {
     fn map(&mut self, entries: &[(Node, Node)], names: &[String]) -> Tree {
         let mut all = Vec::new();
         for (key, value) in entries {
+            if key.scalar().is_none() {
+                let error = Diagnostic::error(
+                    &key.span,
+                    format!("a key must be text, this one is {}", key.describe()),
+                );
+                self.errors
+                    .push(error.hint("an expression must be in quotes: \"{{ … }}\""));
+                continue;
+            }
             let text = key.scalar().map(str::to_owned);
             let scalar = Scalar {
                 span: key.span.clone(),

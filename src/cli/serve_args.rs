@@ -1,0 +1,141 @@
+//! The arguments of `mock-sse serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::LogArgs;
+use crate::event::Event;
+use crate::scenario::duration;
+use crate::watch::{OnReload, Watch};
+
+/// Arguments of `mock-sse serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Scenario files and folders; without any, the built-in alphabet scenario
+    #[arg(short, long, env = "MOCK_SSE_SCENARIO", value_name = "FILE_OR_FOLDER", num_args = 1.., value_delimiter = ',')]
+    pub(super) scenario: Vec<PathBuf>,
+    /// Name or address to listen on; 0.0.0.0 for all
+    #[arg(long, env = "MOCK_SSE_HOST", default_value = "127.0.0.1")]
+    pub(super) host: String,
+    /// Port to listen on; 0 picks a free one; else the variable PORT, else 4043
+    #[arg(short, long, env = "MOCK_SSE_PORT")]
+    pub(super) port: Option<u16>,
+    /// Where all chance comes from, over the scenario's own seed; drawn and printed if there is none
+    #[arg(long, env = "MOCK_SSE_SEED")]
+    pub(super) seed: Option<u64>,
+    /// Run scripts this many times as fast
+    #[arg(long, env = "MOCK_SSE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(super) time_scale: f64,
+    /// How changes of the scenario are noticed
+    #[arg(long, env = "MOCK_SSE_WATCH", value_name = "MODE", default_value = "auto")]
+    pub(super) watch: Watch,
+    /// What a reload does with open streams
+    #[arg(long, env = "MOCK_SSE_ON_RELOAD", value_name = "WHAT", default_value = "keep")]
+    pub(super) on_reload: OnReload,
+    /// Written as JSON, with the addresses, once the server listens
+    #[arg(long, env = "MOCK_SSE_READY_FILE", value_name = "PATH")]
+    pub(super) ready_file: Option<PathBuf>,
+    /// How long open streams may take to end after SIGTERM or Ctrl-C
+    #[arg(long, env = "MOCK_SSE_DRAIN", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    pub(super) drain: Duration,
+    /// Sent to every stream when the server stops: a comment, or an event as a mapping: '{event: bye, data: x}'
+    #[arg(long, env = "MOCK_SSE_FAREWELL", value_name = "TEXT_OR_EVENT", value_parser = farewell)]
+    pub(super) farewell: Option<Event>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// Certificate chain (PEM) instead of the local one; reloaded when it changes
+    #[arg(long, env = "MOCK_SSE_CERT", value_name = "FILE", requires = "key")]
+    pub(super) cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate
+    #[arg(long, env = "MOCK_SSE_KEY", value_name = "FILE", requires = "cert")]
+    pub(super) key: Option<PathBuf>,
+    /// Where the local CA and certificate lie, made at the first start
+    #[arg(
+        long,
+        env = "MOCK_SSE_CERTS_DIR",
+        value_name = "FOLDER",
+        default_value = "certs"
+    )]
+    pub(super) certs_dir: PathBuf,
+    /// A further name or address for the local certificate
+    #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
+    pub(super) san: Vec<String>,
+    /// Serve cleartext only
+    #[arg(long, env = "MOCK_SSE_NO_TLS", conflicts_with_all = ["cert", "redirect_https"])]
+    pub(super) no_tls: bool,
+    /// Send cleartext requests to https on the same port
+    #[arg(long, env = "MOCK_SSE_REDIRECT_HTTPS")]
+    pub(super) redirect_https: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Open connections at the same time; those beyond it get 503
+    #[arg(
+        long,
+        env = "MOCK_SSE_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 16_384
+    )]
+    pub(super) max_connections: usize,
+    /// Largest request body in bytes; beyond it 413
+    #[arg(
+        long,
+        env = "MOCK_SSE_MAX_BODY",
+        value_name = "BYTES",
+        default_value_t = 8_000_000
+    )]
+    pub(super) max_body: usize,
+    /// Largest request head in bytes; beyond it 431
+    #[arg(long, env = "MOCK_SSE_MAX_HEADER", value_name = "BYTES", default_value_t = 65_536, value_parser = header_limit)]
+    pub(super) max_header: usize,
+    /// HTTP/2 streams open at the same time on one connection
+    #[arg(
+        long,
+        env = "MOCK_SSE_HTTP2_MAX_STREAMS",
+        value_name = "COUNT",
+        default_value_t = 250
+    )]
+    pub(super) http2_max_streams: u32,
+    /// How often an HTTP/2 connection is sent a PING; 0 for never
+    #[arg(long, env = "MOCK_SSE_HTTP2_KEEPALIVE", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(super) http2_keepalive: Duration,
+    /// How long a new connection may stay silent
+    #[arg(long, env = "MOCK_SSE_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    pub(super) handshake_timeout: Duration,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let factor: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if factor.is_finite() && (0.001..=1e6).contains(&factor) {
+        return Ok(factor);
+    }
+    Err("use a factor from 0.001 to 1000000".into())
+}
+
+fn header_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 8192..=16_777_216) => Ok(bytes),
+        _ => Err("use 8192 to 16777216 bytes".into()),
+    }
+}
+
+fn farewell(text: &str) -> Result<Event, String> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(Event {
+            comment: Some(text.to_owned().into()),
+            ..Event::default()
+        });
+    }
+    crate::scenario::event_from_yaml(text)
+}

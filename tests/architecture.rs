@@ -1,0 +1,121 @@
+//! The invariants of ARCHITECTURE.md that the code's imports can show.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::repo;
+
+/// The source files below a path, without their unit tests.
+fn sources(path: &Path) -> Vec<(PathBuf, String)> {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap();
+        return entries.flat_map(|e| sources(&e.unwrap().path())).collect();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let lines: Vec<&str> = code
+        .lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .collect();
+    vec![(path.to_owned(), lines.join("\n"))]
+}
+
+fn nowhere(places: &[&str], words: &[&str], except: &[&str]) {
+    for place in places {
+        let path = repo("src").join(place);
+        assert!(path.exists(), "{path:?}");
+        for (file, code) in sources(&path) {
+            if except.iter().any(|e| file.ends_with(e)) {
+                continue;
+            }
+            for word in words {
+                assert!(!code.contains(word), "{} must not use {word}", file.display());
+            }
+        }
+    }
+}
+
+const PURE: &[&str] = &[
+    "event.rs",
+    "request.rs",
+    "text.rs",
+    "scenario",
+    "expr",
+    "matching",
+    "plan",
+    "wire",
+];
+
+#[test]
+fn the_pure_rooms_know_no_runtime_files_clock_or_global_chance() {
+    let outside = [
+        "tokio",
+        "poem",
+        "hyper",
+        "std::fs",
+        "SystemTime",
+        "Instant",
+        "thread_rng",
+        "RandomState",
+        "tracing::",
+    ];
+    nowhere(PURE, &outside, &["scenario/load.rs"]);
+}
+
+#[test]
+fn the_pure_rooms_import_nothing_above_them() {
+    let above = [
+        "crate::engine",
+        "crate::server",
+        "crate::session",
+        "crate::topic",
+        "crate::clock",
+        "crate::app",
+        "crate::cli",
+    ];
+    nowhere(PURE, &above, &[]);
+    nowhere(
+        &["clock.rs", "topic", "session.rs", "engine"],
+        &["crate::server", "crate::app", "crate::cli", "crate::watch"],
+        &[],
+    );
+}
+
+#[test]
+fn only_the_clock_sleeps() {
+    let rest = ["engine", "topic", "session.rs", "play.rs", "app.rs"];
+    nowhere(
+        &rest,
+        &["tokio::time::sleep", "thread::sleep", "time::interval"],
+        &[],
+    );
+}
+
+#[test]
+fn only_the_server_names_poem_and_hyper() {
+    let others = [
+        "engine",
+        "topic",
+        "session.rs",
+        "clock.rs",
+        "watch.rs",
+        "cli",
+        "play.rs",
+        "testing.rs",
+        "certs.rs",
+    ];
+    nowhere(&others, &["poem::", "hyper::"], &[]);
+}
+
+#[test]
+fn no_room_is_a_lumber_room() {
+    for (file, _) in sources(&repo("src")) {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            !["common", "util", "utils", "helpers", "types", "misc"].contains(&name),
+            "{file:?}"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+// An EventSource that keeps its events, and promises for those that are still to come.
+class Listener {
+  constructor(url, withCredentials = true) {
+    this.events = [];
+    this.waiting = [];
+    this.source = new EventSource(url, { withCredentials });
+    const state = () => this.source.readyState;
+    this.source.onopen = () => this.take({ type: "open", state: state() });
+    this.source.onerror = () => this.take({ type: "error", state: state() });
+    for (const type of ["message", "hello"]) {
+      this.source.addEventListener(type, (event) => this.take({
+        type,
+        data: JSON.parse(event.data),
+        id: event.lastEventId,
+        origin: event.origin,
+        before: this.lastId,
+      }));
+    }
+  }
+
+  take(event) {
+    this.events.push(event);
+    this.lastId = event.id || this.lastId;
+    this.waiting = this.waiting.filter((wait) => !wait(event));
+  }
+
+  /** All events of a type so far. */
+  of(type) {
+    return this.events.filter((event) => event.type === type);
+  }
+
+  /** The first event that fulfils a condition, be it there already or still to come. */
+  until(condition) {
+    const found = this.events.find(condition);
+    return found ? Promise.resolve(found) : this.next(condition);
+  }
+
+  /** The next event from now on that fulfils a condition. */
+  next(condition) {
+    return new Promise((resolve) => {
+      this.waiting.push((event) => condition(event) && (resolve(event), true));
+    });
+  }
+}
+
+/** Posts JSON as a page of another origin does: a preflight, then the request with cookies. */
+function post(url, json) {
+  const headers = { "content-type": "application/json" };
+  return fetch(url, { method: "POST", credentials: "include", headers, body: JSON.stringify(json) });
+}
+
+/** All of an answer that a page can see. */
+async function seen(request) {
+  const response = await request;
+  const headers = Object.fromEntries(response.headers);
+  return { status: response.status, type: response.type, headers, body: await response.text() };
+}
