@@ -76,7 +76,8 @@ fn what_happens_elsewhere_changes_nothing() {
     let mut at_once: Vec<_> = (0..4).map(|_| busy.open("/a", &[])).collect();
     let mut busy: Vec<_> = at_once.iter_mut().map(|stream| stream.all()).collect();
     let mut quiet: Vec<_> = (0..4).map(|_| quiet.get("/a").bytes).collect();
-    (busy.sort(), quiet.sort());
+    busy.sort();
+    quiet.sort();
     assert_eq!(busy, quiet);
 }
 

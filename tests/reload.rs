@@ -94,7 +94,8 @@ fn files_come_into_a_folder_and_leave_it() {
         "endpoints:\n  - { path: /a, body: a }\n",
     );
     let server = serve_in(folder, &["--scenario", "all"]);
-    let steps: [(fn(&Server), [u16; 3]); 4] = [
+    type Change = fn(&Server);
+    let steps: [(Change, [u16; 3]); 4] = [
         (
             |s| write(s.path("all/b.yml"), "endpoints:\n  - { path: /b, body: b }\n"),
             [200, 200, 404],

@@ -130,25 +130,27 @@ fn a_client_that_reads_nothing_holds_the_process_no_longer_than_the_drain() {
     );
 }
 
-/// Waits until the server can write no more: the buffers of both sides are full, and it idles.
+/// Waits until the server can write no more: the buffers of both sides are full, and it sleeps.
 fn wait_until_full(server: &Server, stream: &support::Stream) {
-    let (mut last, mut still) = ((0, String::new()), 0);
+    let (mut last, mut still) = (0, 0);
     let began = Instant::now();
     while still < 15 {
         assert!(began.elapsed() < PATIENCE);
-        let waiting = rustix::io::ioctl_fionread(stream.socket()).unwrap();
-        let now = (waiting, cpu_time(server));
-        still = if now == last && waiting > 0 { still + 1 } else { 0 };
+        let now = rustix::io::ioctl_fionread(stream.socket()).unwrap();
+        let full = now == last && now > 0 && sleeps(server);
+        still = if full { still + 1 } else { 0 };
         last = now;
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
-/// User and system time so far, in ticks of 10 ms (proc(5)).
-fn cpu_time(server: &Server) -> String {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11..13].join(" ")
+/// Whether all threads of the server sleep; one that waits for a processor does not (proc(5)).
+fn sleeps(server: &Server) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.child.id())).unwrap();
+    let state = |stat: String| stat.rsplit_once(')').unwrap().1.trim_start().starts_with('S');
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")).ok())
+        .all(state)
 }
 
 #[test]
