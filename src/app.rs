@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Seed};
 use crate::event::Event;
 use crate::scenario::Scenario;
+use crate::scenario::diagnostic::Source;
 use crate::scenario::load::Origin;
 use crate::server::{Phase, Routes, Server, ServerConfig};
 use crate::session::Session;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub farewell: Option<Event>,
     /// Where the scenario came from.
     pub origin: Origin,
+    /// The files it was compiled from.
+    pub sources: Vec<Arc<Source>>,
     /// How changes of it are noticed.
     pub watch: Watch,
     /// What a change does with open streams.
@@ -69,7 +72,12 @@ pub async fn start(
     let routes = Routes::new(engine.clone(), settings.max_body);
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
-    let reloader = Reloader::new(settings.origin, engine.clone(), settings.on_reload);
+    let reloader = Reloader::new(
+        settings.origin,
+        settings.sources,
+        engine.clone(),
+        settings.on_reload,
+    );
     let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
     Ok(Running {
         engine,

@@ -13,8 +13,9 @@ use std::path::Path;
 use crate::app::{self, Running, Settings};
 use crate::clock::Clock;
 use crate::engine::Seed;
+use crate::scenario::compile;
 use crate::scenario::diagnostic::render_all;
-use crate::scenario::load::{Origin, load};
+use crate::scenario::load::{Origin, sources};
 use crate::server::ServerConfig;
 use crate::watch::{OnReload, Watch};
 
@@ -55,8 +56,9 @@ impl MockSse {
     }
 
     async fn serve(origin: Origin) -> Result<MockSse, StartError> {
-        let (scenario, _) =
-            load(&origin).map_err(|errors| StartError::Scenario(render_all(&errors, false)))?;
+        let broken = |errors: Vec<_>| StartError::Scenario(render_all(&errors, false));
+        let sources = sources(&origin).map_err(broken)?;
+        let (scenario, _) = compile(&sources).map_err(broken)?;
         let settings = Settings {
             server: ServerConfig {
                 port: 0,
@@ -67,6 +69,7 @@ impl MockSse {
             seed: Seed::Drawn(0),
             farewell: None,
             origin,
+            sources,
             watch: Watch::Off,
             on_reload: OnReload::Keep,
         };

@@ -59,9 +59,15 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// For an origin that has been loaded once already.
-    pub fn new(origin: Origin, engine: Arc<Engine>, on_reload: OnReload) -> Reloader {
-        let seen = sources(&origin).ok();
+    /// For an origin that has been loaded once already: what was loaded is what changes are held
+    /// against, so that a save since then is not missed.
+    pub fn new(
+        origin: Origin,
+        loaded: Vec<Arc<Source>>,
+        engine: Arc<Engine>,
+        on_reload: OnReload,
+    ) -> Reloader {
+        let seen = Some(loaded);
         Reloader {
             origin,
             engine,

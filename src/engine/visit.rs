@@ -89,9 +89,9 @@ impl Visit<'_> {
                 continue;
             };
             let value = to_bytes(&value);
-            if value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+            if value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127)) {
                 let why = format!(
-                    "the value of the header `{}` holds a line end or NUL",
+                    "the value of the header `{}` holds a line end or another control character",
                     header.name
                 );
                 return Err(RenderError(why));
