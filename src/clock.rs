@@ -117,7 +117,7 @@ impl Clock {
     /// is done. On any other clock it answers at once.
     pub async fn advance(&self, by: Duration) {
         let Kind::Manual(manual) = &self.kind else { return };
-        let target = manual.lock().now + by;
+        let target = manual.lock().now.saturating_add(by);
         loop {
             manual.settle().await;
             if !manual.fire(target) {
@@ -165,7 +165,8 @@ impl Manual {
             .map(|(due, _)| *due)
             .filter(|due| *due <= target)
         else {
-            state.now = target;
+            // Never back: another advance may have gone further.
+            state.now = state.now.max(target);
             return false;
         };
         state.now = state.now.max(due);

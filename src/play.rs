@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::memory::MemorySink;
-use crate::engine::{Engine, Outcome, Reply, ReplyBody, Seed};
+use crate::engine::{Engine, NotBegun, Outcome, Reply, ReplyBody, Seed};
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::session::Session;
@@ -32,7 +32,7 @@ pub async fn play(
     let Reply {
         head, after, body, ..
     } = engine.answer(request);
-    let performance = match body {
+    let mut performance = match body {
         ReplyBody::Full(bytes) => {
             out.write_all(&bytes)?;
             let status = head.status;
@@ -42,10 +42,23 @@ pub async fn play(
     };
     let sink = MemorySink::default();
     let body = sink.clone();
-    let playing = tokio::spawn(performance.play(sink));
+    let playing = tokio::spawn(async move {
+        match performance.begin().await {
+            Ok(()) => performance.play(sink).await.1,
+            Err(NotBegun::Failed(why)) => Outcome::Failed(why),
+            Err(NotBegun::Ordered) => Outcome::Shutdown,
+        }
+    });
     let end = limit + after;
     loop {
-        let next = clock.next_due().await;
+        let next = tokio::select! {
+            next = clock.next_due() => next,
+            // A script that sends without waiting is written out as it comes.
+            () = body.filled() => {
+                out.write_all(&body.take())?;
+                continue;
+            }
+        };
         out.write_all(&body.take())?;
         match next {
             Some(due) if due <= end && !playing.is_finished() => clock.advance(due - clock.now()).await,
@@ -55,7 +68,7 @@ pub async fn play(
     out.flush()?;
     playing.abort();
     let failed = match playing.await {
-        Ok((_, Outcome::Failed(why), ..)) => Some(why),
+        Ok(Outcome::Failed(why)) => Some(why),
         _ => None,
     };
     Ok(Played {

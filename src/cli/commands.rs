@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::output::{FAILED, block_on, say, usage};
+use super::output::{FAILED, block_on, complain, say, usage};
 use super::serve::port_from_environment;
 use crate::load::{LoadArgs, LoadSettings};
 
@@ -31,7 +31,7 @@ pub(super) fn cert(args: &CertArgs) -> u8 {
     let certs = match crate::certs::ensure(&args.certs_dir, &args.san) {
         Ok(certs) => certs,
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(format_args!("error: {error}"));
             return FAILED;
         }
     };
@@ -77,7 +77,7 @@ pub(super) fn health(args: &HealthArgs) -> u8 {
             0
         }
         Err(error) => {
-            eprintln!("error: no healthy server at {host}:{port}: {error}");
+            complain(format_args!("error: no healthy server at {host}:{port}: {error}"));
             FAILED
         }
     }

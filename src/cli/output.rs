@@ -16,7 +16,9 @@ pub(super) const USAGE: u8 = 2;
 pub(super) fn init_log(args: &LogArgs) {
     let builder = tracing_subscriber::fmt()
         .with_writer(io::stderr)
-        .with_max_level(args.log_level);
+        .with_max_level(args.log_level)
+        // A log that cannot be written is no reason to fail.
+        .log_internal_errors(false);
     // A second server in one process keeps the first one's log.
     let _ = match args.log_format {
         // Without the module's name, whose key `target` the request's own has, too.
@@ -40,6 +42,11 @@ pub(super) fn init_log(args: &LogArgs) {
 pub(super) fn say(text: impl std::fmt::Display) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints to standard error, be it open or not.
+pub(super) fn complain(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Prints diagnostics to standard error, with a count.
@@ -66,7 +73,7 @@ pub(super) fn count(diagnostics: &[Diagnostic]) -> String {
 
 /// Prints an error and what to do about it; answers with the exit code for wrong usage.
 pub(super) fn usage(message: impl std::fmt::Display) -> u8 {
-    eprintln!("error: {message}");
+    complain(format_args!("error: {message}"));
     USAGE
 }
 

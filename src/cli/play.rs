@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::output::{FAILED, block_on, print_diagnostics, usage};
+use super::output::{FAILED, block_on, complain, print_diagnostics, usage};
 use crate::engine::Seed;
 use crate::play::Played;
 use crate::request::Request;
@@ -54,12 +54,12 @@ pub(super) fn run(args: PlayArgs) -> u8 {
         Ok(Played {
             failed: Some(why), ..
         }) => {
-            eprintln!("error: the stream is cut here: {why}");
+            complain(format_args!("error: the stream is cut here: {why}"));
             FAILED
         }
         Ok(Played { status, .. }) if status < 400 => 0,
         Ok(Played { status, .. }) => {
-            eprintln!("the answer has status {status}");
+            complain(format_args!("the answer has status {status}"));
             FAILED
         }
         // Whoever reads may stop early (`| head`).

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Format;
 use super::banner::Banner;
-use super::output::{FAILED, USAGE, block_on, count, init_log, print_diagnostics, say, usage};
+use super::output::{FAILED, USAGE, block_on, complain, count, init_log, print_diagnostics, say, usage};
 use super::serve_args::{ServeArgs, TlsArgs};
 use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
@@ -117,7 +117,7 @@ fn tls_files(args: &TlsArgs) -> Result<(Option<TlsFiles>, Option<Certs>), u8> {
             Ok((None, None))
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(format_args!("error: {error}"));
             Err(FAILED)
         }
     }
@@ -191,7 +191,9 @@ async fn serve(
                 io::ErrorKind::AddrInUse => "; choose another with --port, 0 picks a free one",
                 _ => "",
             };
-            eprintln!("error: cannot serve on {host}:{port}: {error}{hint}");
+            complain(format_args!(
+                "error: cannot serve on {host}:{port}: {error}{hint}"
+            ));
             return FAILED;
         }
     };
@@ -237,7 +239,10 @@ fn announce(args: &ServeArgs, banner: &Banner) -> Result<(), u8> {
         "ca": banner.ca,
     });
     write_whole(path, &format!("{ready:#}\n")).map_err(|error| {
-        eprintln!("error: cannot write the ready file {}: {error}", path.display());
+        complain(format_args!(
+            "error: cannot write the ready file {}: {error}",
+            path.display()
+        ));
         USAGE
     })
 }

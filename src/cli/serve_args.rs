@@ -71,10 +71,10 @@ pub struct TlsArgs {
     #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
     pub(super) san: Vec<String>,
     /// Serve cleartext only
-    #[arg(long, env = "MOCK_SSE_NO_TLS", conflicts_with_all = ["cert", "redirect_https"])]
+    #[arg(long, env = "MOCK_SSE_NO_TLS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with_all = ["cert", "redirect_https"])]
     pub(super) no_tls: bool,
     /// Send cleartext requests to https on the same port
-    #[arg(long, env = "MOCK_SSE_REDIRECT_HTTPS")]
+    #[arg(long, env = "MOCK_SSE_REDIRECT_HTTPS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) redirect_https: bool,
 }
 

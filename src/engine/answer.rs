@@ -61,7 +61,12 @@ impl Engine {
     pub fn cors_of(&self, scenario: &Scenario, request: &Request) -> Option<Arc<CorsPolicy>> {
         let asked = request.header("access-control-request-method");
         let mut on_path = matching::on_path(scenario, &request.path);
-        match on_path.find(|e| asked.is_none_or(|method| takes(e, method))) {
+        let method = asked.map_or(request.method.as_bytes(), |method| method);
+        match on_path
+            .clone()
+            .find(|e| takes(e, method))
+            .or_else(|| on_path.next())
+        {
             Some(endpoint) => endpoint.cors.clone(),
             None => scenario.cors.clone(),
         }
@@ -76,7 +81,14 @@ impl Engine {
     ) -> Result<Match<'s>, RenderError> {
         matching::find(scenario, method, request, |endpoint, captures| {
             let attempt = self.session.attempt(&endpoint.key, ONE_CLIENT);
-            let scope = self.scope(scenario, request, endpoint, captures.clone(), attempt);
+            let scope = self.scope(
+                scenario,
+                request,
+                endpoint,
+                captures.clone(),
+                attempt,
+                Purpose::Matching,
+            );
             let Some(when) = &endpoint.when else {
                 return Ok(true);
             };
@@ -95,8 +107,9 @@ impl Engine {
         endpoint: &Endpoint,
         captures: Captures,
         attempt: u64,
+        purpose: Purpose,
     ) -> RequestScope {
-        let draw = Draw::new(self.seed(scenario), &draw_key(endpoint, attempt), Purpose::Data);
+        let draw = Draw::new(self.seed(scenario), &draw_key(endpoint, attempt), purpose);
         let topics = self.session.topics.clone();
         RequestScope::new(
             request.clone(),
@@ -132,7 +145,7 @@ impl Engine {
             engine: self,
             scenario: scenario.clone(),
             request: request.clone(),
-            scope: self.scope(scenario, request, endpoint, captures, attempt),
+            scope: self.scope(scenario, request, endpoint, captures, attempt, Purpose::Data),
             timing: Draw::new(self.seed(scenario), &draw_key(endpoint, attempt), Purpose::Timing),
             moment: self.moment(),
         };

@@ -90,19 +90,6 @@ impl Connections {
         let all: Vec<_> = lock(&self.live).values().cloned().collect();
         all.iter().for_each(|live| live.order(order));
     }
-
-    /// Waits until no stream is open.
-    pub async fn empty(&self) {
-        loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            left.as_mut().enable();
-            if self.count() == 0 {
-                return;
-            }
-            left.await;
-        }
-    }
 }
 
 impl LiveConnection {

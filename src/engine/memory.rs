@@ -1,26 +1,53 @@
 //! A sink in memory: what a client would have received.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use super::sink::{Gone, Sink};
 use crate::wire::Frame;
 
+/// Bytes that may wait to be taken out before a write waits, too.
+const ROOM: usize = 1 << 20;
+
 /// Collects the bytes of a stream's body.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySink {
-    body: Arc<Mutex<Vec<u8>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    body: Mutex<Vec<u8>>,
+    filled: Notify,
+    taken: Notify,
 }
 
 impl MemorySink {
     /// Takes out what has been written since the last call.
     pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.body.lock().unwrap_or_else(PoisonError::into_inner))
+        let body = std::mem::take(&mut *self.body());
+        self.shared.taken.notify_one();
+        body
+    }
+
+    /// Waits until a write waits for room.
+    pub async fn filled(&self) {
+        self.shared.filled.notified().await;
+    }
+
+    fn body(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.shared.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sink for MemorySink {
     async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.body().len() >= ROOM {
+            self.shared.filled.notify_one();
+            self.shared.taken.notified().await;
+        }
+        let mut body = self.body();
         frames
             .iter()
             .for_each(|frame| body.extend_from_slice(&frame.body()));

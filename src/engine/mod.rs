@@ -15,8 +15,8 @@ mod visit;
 
 use std::sync::Arc;
 
-pub use player::{Outcome, Performance};
-pub use reply::{Head, Reply, ReplyBody};
+pub use player::{NotBegun, Outcome, Performance};
+pub use reply::{Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 
 use crate::event::Event;
 use crate::scenario::Scenario;

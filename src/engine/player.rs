@@ -25,11 +25,13 @@ pub struct Performance {
     /// When something was last written, on the clock: heartbeats count from there.
     pub(super) wrote: Duration,
     pub(super) following: Option<Relay>,
+    /// The topic last relayed, and the number of its last message that was sent.
+    pub(super) relayed: Option<(String, u64)>,
 }
 
 /// A subscription under way.
 pub(super) struct Relay {
-    what: Following,
+    topic: String,
     subscription: Subscription,
     left: Option<u64>,
 }
@@ -49,6 +51,15 @@ pub enum Outcome {
     Failed(String),
     /// The client was too slow for a topic and lost this many messages.
     TooSlow(u64),
+}
+
+/// Why a performance does not begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotBegun {
+    /// The script cannot go on.
+    Failed(String),
+    /// The server stops, or somebody ended it.
+    Ordered,
 }
 
 /// Whoever interrupts a performance.
@@ -102,12 +113,24 @@ impl Performance {
             .is_some_and(|relay| relay.subscription.gap())
     }
 
-    /// Subscribes early if the script begins with a topic: before the head is sent.
-    pub(super) fn prepare(&mut self) -> Result<(), String> {
-        if !self.plan.follow_is_next(Duration::ZERO) {
+    /// Waits until the head is due, and subscribes if the script begins with a topic: whoever has
+    /// seen the head misses nothing.
+    pub async fn begin(&mut self) -> Result<(), NotBegun> {
+        let Performance {
+            worker, live, began, ..
+        } = &mut *self;
+        if worker.wait(Some(*began), live.ordered()).await.is_some() {
+            return Err(NotBegun::Ordered);
+        }
+        self.subscribe_ahead(Duration::ZERO).map_err(NotBegun::Failed)
+    }
+
+    /// Subscribes if a topic comes next, before what precedes it is written.
+    fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
+        if !self.plan.follow_is_next(elapsed) {
             return Ok(());
         }
-        match self.plan.next(Duration::ZERO) {
+        match self.plan.next(elapsed) {
             Cue::Follow(what) => self.subscribe(what),
             Cue::Fail(why) => Err(why),
             _ => Ok(()),
@@ -138,10 +161,12 @@ impl Performance {
             if let Some(order) = self.live.given() {
                 return Err(Stop::Order(order));
             }
-            if let Some(relay) = self.following.take()
-                && let Some(outcome) = self.relay(relay, sink).await?
-            {
-                return Ok(outcome);
+            if let Some(relay) = self.following.take() {
+                if let Some(outcome) = self.relay(relay, sink).await? {
+                    return Ok(outcome);
+                }
+                // It may have subscribed to the next one already.
+                continue;
             }
             match self.plan.next(self.elapsed()) {
                 Cue::Wait(due) => self.wait(self.began + due, sink).await?,
@@ -172,33 +197,31 @@ impl Performance {
 
     /// Writes a step. If a topic comes next, it is subscribed to before.
     async fn send<S: Sink>(&mut self, frame: Frame, sink: &mut S) -> Result<Result<(), String>, Stop> {
-        let mut subscribed = Ok(());
-        if self.plan.follow_is_next(self.elapsed()) {
-            subscribed = match self.plan.next(self.elapsed()) {
-                Cue::Follow(what) => self.subscribe(what),
-                Cue::Fail(why) => Err(why),
-                _ => Ok(()),
-            };
-        }
+        let due = self.began + self.plan.due();
+        let subscribed = self.subscribe_ahead(self.elapsed());
         self.write(sink, &[frame]).await?;
+        self.quiet_since(due);
         Ok(subscribed)
     }
 
     fn subscribe(&mut self, what: Following) -> Result<(), String> {
-        let start = match (what.from, &self.last_event_id) {
-            (From::Earliest, _) => Start::Earliest,
-            (From::LastEventId, Some(id)) => Start::After(id),
-            (From::LastEventId, None) | (From::Live, _) => Start::Live,
+        let relayed = self.relayed.as_ref().filter(|(topic, _)| *topic == what.topic);
+        let start = match (what.from, relayed, &self.last_event_id) {
+            (From::Earliest, ..) => Start::Earliest,
+            (From::Live, ..) => Start::Live,
+            // A later `follow` of a topic goes on where the one before stopped.
+            (From::LastEventId, Some((_, number)), _) => Start::Behind(*number),
+            (From::LastEventId, None, Some(id)) => Start::After(id),
+            (From::LastEventId, None, None) => Start::Live,
         };
         let subscription = self
             .topics
             .subscribe(&what.topic, start)
             .map_err(|e| e.to_string())?;
-        let left = what.limit;
         self.following = Some(Relay {
-            what,
+            topic: what.topic,
             subscription,
-            left,
+            left: what.limit,
         });
         Ok(())
     }
@@ -206,6 +229,9 @@ impl Performance {
     /// Relays messages until the limit is reached; `Some` if the stream must end.
     async fn relay<S: Sink>(&mut self, mut relay: Relay, sink: &mut S) -> Result<Option<Outcome>, Stop> {
         while relay.left != Some(0) {
+            if let Some(order) = self.live.given() {
+                return Err(Stop::Order(order));
+            }
             let next = match relay.subscription.backlog() {
                 Some(message) => Ok((message, false)),
                 None => self.live_message(&mut relay.subscription, sink).await?,
@@ -214,22 +240,22 @@ impl Performance {
                 Ok(message) => message,
                 Err(TooSlow { missed }) => return Ok(Some(Outcome::TooSlow(missed))),
             };
+            relay.left = relay.left.map(|n| n - 1);
+            let mut subscribed = Ok(());
+            if relay.left == Some(0) {
+                self.relayed = Some((relay.topic.clone(), message.number));
+                self.plan.resume_at(self.elapsed());
+                subscribed = self.subscribe_ahead(self.elapsed());
+            }
             let written = self.write(sink, std::slice::from_ref(&message.frame)).await;
             if live {
                 relay.subscription.taken();
             }
             written?;
-            // A later `follow` in this stream goes on where this one stopped.
-            self.last_event_id = message
-                .event
-                .id
-                .as_ref()
-                .map(|id| id.to_vec())
-                .or(self.last_event_id.take());
-            relay.left = relay.left.map(|n| n - 1);
+            if let Err(why) = subscribed {
+                return Ok(Some(Outcome::Failed(why)));
+            }
         }
-        debug_assert!(relay.what.limit.is_some());
-        self.plan.resume_at(self.elapsed());
         Ok(None)
     }
 
@@ -294,11 +320,20 @@ impl Performance {
         self.heartbeat.map(|beat| self.wrote + beat)
     }
 
+    /// Heartbeats count from when something was due, not from when its write finished: they do not
+    /// drift. After a write that was held up they count from now, instead of catching up.
+    fn quiet_since(&mut self, due: Duration) {
+        let now = self.worker.clock().now();
+        let held_up = self.heartbeat.is_some_and(|beat| now >= due + beat);
+        self.wrote = if held_up { now } else { due };
+    }
+
     async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        let due = self.next_heartbeat().unwrap_or(self.wrote);
         let frame = Frame::new(b":\n\n");
         sink.write(std::slice::from_ref(&frame)).await?;
         self.live.wrote(0, frame.len() as u64);
-        self.wrote = self.worker.clock().now();
+        self.quiet_since(due);
         Ok(())
     }
 

@@ -33,7 +33,9 @@ impl From<PublishError> for Refusal {
 /// gets to see the 404 behind it.
 pub(super) fn options(scenario: &Scenario, request: &Request) -> Reply {
     let mut methods = matching::methods(scenario, request);
-    methods.push("OPTIONS".into());
+    if !methods.iter().any(|m| m == "OPTIONS") {
+        methods.push("OPTIONS".into());
+    }
     let mut head = Head::new(204, None);
     head.push("allow", methods.join(", "));
     let body = ReplyBody::Full(bytes::Bytes::new());
@@ -57,12 +59,12 @@ pub(super) fn missed(request: &Request, miss: Miss) -> Reply {
     match miss {
         Miss::BadPath => {
             let detail = format!("the path `{path}` has a broken percent-escape; write % as %25");
-            Reply::problem(400, "Bad Request", &detail)
+            Reply::problem(400, &detail)
         }
         Miss::Method(allowed) => {
             let allowed = allowed.join(", ");
             let detail = format!("`{path}` does not take {method}; it takes {allowed}");
-            let mut reply = Reply::problem(405, "Method Not Allowed", &detail);
+            let mut reply = Reply::problem(405, &detail);
             reply.head.push("allow", allowed);
             reply
         }
@@ -70,31 +72,27 @@ pub(super) fn missed(request: &Request, miss: Miss) -> Reply {
             let detail = format!(
                 "`{endpoint}` comes nearest, but its condition `when` does not hold for this request"
             );
-            Reply::problem(404, "Not Found", &detail)
+            Reply::problem(404, &detail)
         }
         Miss::Path(nearest) => {
             let hint = nearest.map_or_else(
                 || "; `mock-sse` lists the endpoints when it starts".to_owned(),
                 |endpoint| format!("; the nearest is `{endpoint}`, whose path differs"),
             );
-            Reply::problem(
-                404,
-                "Not Found",
-                &format!("no endpoint has the path `{path}`{hint}"),
-            )
+            Reply::problem(404, &format!("no endpoint has the path `{path}`{hint}"))
         }
     }
 }
 
 pub(super) fn refuse(refusal: &Refusal) -> Reply {
     match refusal {
-        Refusal::Params(BadParams::Malformed(why)) => Reply::problem(400, "Bad Request", why),
-        Refusal::Params(BadParams::Unsupported(why)) => Reply::problem(415, "Unsupported Media Type", why),
-        Refusal::Render(error) => Reply::problem(500, "Internal Server Error", &error.0),
+        Refusal::Params(BadParams::Malformed(why)) => Reply::problem(400, why),
+        Refusal::Params(BadParams::Unsupported(why)) => Reply::problem(415, why),
+        Refusal::Render(error) => Reply::problem(500, &error.0),
         Refusal::UnknownTopic(name) => {
             let detail = format!("there is no topic `{name}`: declare it under `topics`");
-            Reply::problem(500, "Internal Server Error", &detail)
+            Reply::problem(500, &detail)
         }
-        Refusal::Publish(error) => Reply::problem(503, "Service Unavailable", &error.to_string()),
+        Refusal::Publish(error) => Reply::problem(503, &error.to_string()),
     }
 }

@@ -8,6 +8,17 @@ use bytes::Bytes;
 use super::Performance;
 use crate::scenario::model::CorsPolicy;
 
+/// The media type of problem documents (RFC 9457 §3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A problem document: what every error is answered with.
+pub fn problem_body(status: u16, detail: &str) -> String {
+    let code = http::StatusCode::from_u16(status).ok();
+    let title = code.and_then(|code| code.canonical_reason()).unwrap_or("Error");
+    serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail })
+        .to_string()
+}
+
 /// The head of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -84,15 +95,11 @@ pub struct Reply {
 
 impl Reply {
     /// An error answer as a problem document (RFC 9457).
-    pub fn problem(status: u16, title: &str, detail: &str) -> Reply {
-        let body =
-            serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
-        let mut text = body.to_string();
-        text.push('\n');
+    pub fn problem(status: u16, detail: &str) -> Reply {
         Reply {
-            head: Head::new(status, Some("application/problem+json")),
+            head: Head::new(status, Some(PROBLEM_JSON)),
             after: Duration::ZERO,
-            body: ReplyBody::Full(text.into()),
+            body: ReplyBody::Full(problem_body(status, detail).into()),
             cors: None,
             allow: None,
         }

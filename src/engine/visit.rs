@@ -13,7 +13,7 @@ use crate::expr::{Moment, RenderError, RequestScope};
 use crate::plan::random::Draw;
 use crate::plan::{Plan, pace, render_event, to_bytes};
 use crate::request::Request;
-use crate::scenario::model::{Body, Endpoint, Header, Publish, Script};
+use crate::scenario::model::{Body, Endpoint, Header, Id, Publish, Script};
 use crate::scenario::{Scenario, status_code};
 
 /// One request on its way through its endpoint.
@@ -52,11 +52,6 @@ impl Visit<'_> {
         let (mut head, mut body) = self.body(status, &answer.body, after, head_only)?;
         if let Some(reached) = reached {
             head.push("x-mock-reached", reached.to_string());
-        }
-        if let ReplyBody::Stream(performance) = &body
-            && performance.has_gap()
-        {
-            head.push("x-mock-gap", "replay");
         }
         for header in &answer.headers {
             self.header(&mut head, header)?;
@@ -134,21 +129,18 @@ impl Visit<'_> {
                 if head_only {
                     return Ok((head, ReplyBody::Full(bytes::Bytes::new())));
                 }
-                (
-                    head,
-                    ReplyBody::Stream(Box::new(self.performance(script, after)?)),
-                )
+                (head, ReplyBody::Stream(Box::new(self.performance(script, after))))
             }
         })
     }
 
-    fn performance(&self, script: &Script, after: Duration) -> Result<Performance, RenderError> {
+    fn performance(&self, script: &Script, after: Duration) -> Performance {
         let engine = self.engine;
         let clock = &engine.session.clock;
         let began = clock.now() + after;
         let began_ms = self.moment.now_ms + after.as_millis() as u64;
         let last = self.scope.last_event_id();
-        let mut performance = Performance {
+        Performance {
             plan: Plan::new(
                 self.scenario.clone(),
                 script,
@@ -165,9 +157,8 @@ impl Visit<'_> {
             began,
             wrote: began,
             following: None,
-        };
-        performance.prepare().map_err(RenderError)?;
-        Ok(performance)
+            relayed: None,
+        }
     }
 
     fn publish(&mut self, publish: &Publish) -> Result<usize, Refusal> {
@@ -180,18 +171,14 @@ impl Visit<'_> {
             None => Some(self.scope.params().map_err(Refusal::Params)?),
             Some(_) => None,
         };
-        self.engine.session.topics.publish(&name, history, |number| {
-            let mut event = render_event(
-                &publish.event,
-                &self.scenario.expressions,
-                &self.scope,
-                self.moment,
-                number,
-            )?;
-            if let Some(params) = relayed {
-                event.data = Some(to_bytes(&Json::Object(params).to_string()));
-            }
-            Ok(event)
-        })
+        // Rendered before the topic is locked: the template may look at that very topic.
+        let expressions = &self.scenario.expressions;
+        let mut event = render_event(&publish.event, expressions, &self.scope, self.moment, 0)?;
+        if let Some(params) = relayed {
+            event.data = Some(to_bytes(&Json::Object(params).to_string()));
+        }
+        let counted = matches!(publish.event.id, Some(Id::Counter));
+        let topics = &self.engine.session.topics;
+        Ok(topics.publish(&name, history, event, counted)?)
     }
 }

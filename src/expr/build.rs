@@ -197,7 +197,7 @@ fn syntax(error: &Error) -> Fault {
 
 /// The inside of text that is one `{{ … }}` and nothing else.
 fn lone_expression(source: &str) -> Option<&str> {
-    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = source.strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.strip_prefix('-').unwrap_or(inner);
     let inner = inner.strip_suffix('-').unwrap_or(inner);
     minijinja::machinery::parse_expr(inner).is_ok().then_some(inner)

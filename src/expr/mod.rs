@@ -87,11 +87,6 @@ impl Text {
     pub fn fixed(text: &str) -> Text {
         Text::Fixed(text.into())
     }
-
-    /// Whether it renders the same every time.
-    pub fn is_fixed(&self) -> bool {
-        matches!(self, Text::Fixed(_))
-    }
 }
 
 impl Tree {

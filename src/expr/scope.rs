@@ -1,7 +1,7 @@
 //! What expressions see: the request, captured and `let` names, the moment, the topics.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use indexmap::IndexMap;
 use minijinja::Value;
@@ -85,10 +85,7 @@ impl RequestScope {
         RequestScope {
             inner: Arc::new(Inner {
                 base: request.origin(),
-                request: Arc::new(RequestValue {
-                    request,
-                    bad: Mutex::new(None),
-                }),
+                request: Arc::new(RequestValue::new(request)),
                 vars,
                 attempt,
                 last_event_id,
@@ -207,6 +204,9 @@ impl Topics {
 #[derive(Debug)]
 struct RequestValue {
     request: Arc<Request>,
+    query: OnceLock<Option<Value>>,
+    params: OnceLock<Option<Value>>,
+    json: OnceLock<Option<Value>>,
     bad: Mutex<Option<BadParams>>,
 }
 
@@ -221,20 +221,43 @@ impl Object for RequestValue {
             "body" => Value::from(text::from_bytes(&request.body)),
             "headers" => Value::from_object(Headers(request.clone())),
             "cookies" => Value::from(Serde(cookies(request))),
-            "query" => self.read(Params::query(request).map(|map| Value::from(Serde(map))))?,
-            "params" => self.read(Params::merged(request).map(|map| Value::from(Serde(map))))?,
-            "json" => self.read(
-                Params::json(request).map(|json| json.map_or(Value::UNDEFINED, |j| Value::from(Serde(j)))),
-            )?,
+            "query" => self.cached(&self.query, || Params::query(request).map(of_map))?,
+            "params" => self.cached(&self.params, || Params::merged(request).map(of_map))?,
+            "json" => self.cached(&self.json, || Params::json(request).map(of_json))?,
             _ => return None,
         })
     }
 }
 
+fn of_map(map: Map<String, Json>) -> Value {
+    Value::from(Serde(map))
+}
+
+fn of_json(json: Option<Json>) -> Value {
+    json.map_or(Value::UNDEFINED, |json| Value::from(Serde(json)))
+}
+
 impl RequestValue {
-    /// A missing value where the parameters are broken; the reason is kept for the answer.
-    fn read(&self, params: Result<Value, BadParams>) -> Option<Value> {
-        params.map_err(|bad| *lock(&self.bad) = Some(bad)).ok()
+    fn new(request: Arc<Request>) -> RequestValue {
+        let (query, params, json) = Default::default();
+        RequestValue {
+            request,
+            query,
+            params,
+            json,
+            bad: Mutex::new(None),
+        }
+    }
+
+    /// Parsed once, when first asked for. A missing value where the parameters are broken; the
+    /// reason is kept for the answer.
+    fn cached(
+        &self,
+        cell: &OnceLock<Option<Value>>,
+        parse: impl FnOnce() -> Result<Value, BadParams>,
+    ) -> Option<Value> {
+        let value = cell.get_or_init(|| parse().map_err(|bad| *lock(&self.bad) = Some(bad)).ok());
+        value.clone()
     }
 }
 

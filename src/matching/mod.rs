@@ -65,7 +65,7 @@ pub fn find<'s, E>(
 }
 
 /// The endpoints on a path, whatever their methods and conditions.
-pub fn on_path<'s>(scenario: &'s Scenario, path: &str) -> impl Iterator<Item = &'s Endpoint> {
+pub fn on_path<'s>(scenario: &'s Scenario, path: &str) -> impl Iterator<Item = &'s Endpoint> + Clone {
     let segments = segments(path);
     scenario.endpoints.iter().filter(move |endpoint| {
         segments

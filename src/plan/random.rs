@@ -29,6 +29,8 @@ pub enum Purpose {
     Data,
     /// Delays: when it is sent.
     Timing,
+    /// Conditions: which endpoint answers.
+    Matching,
 }
 
 /// One sequence of random numbers.

@@ -89,13 +89,36 @@ impl Plan {
     /// Whether the next cue is a topic to relay and due at once: the player subscribes before it
     /// writes what comes first, so that a client that has seen the write misses nothing.
     pub fn follow_is_next(&mut self, elapsed: Duration) -> bool {
-        if self.next.is_none()
-            && let Err(error) = self.advance()
-        {
-            self.failed = Some(error);
-            return false;
+        for _ in 0..IDLE_STEPS {
+            if self.next.is_none()
+                && let Err(error) = self.advance()
+            {
+                self.failed = Some(error);
+                return false;
+            }
+            if self.due > elapsed {
+                return false;
+            }
+            match self.next.take() {
+                Some(Action::Repeat { repetition, steps }) => {
+                    if let Err(error) = self.enter(&repetition, steps) {
+                        self.failed = Some(error);
+                        return false;
+                    }
+                }
+                Some(Action::Wait) => {}
+                other => {
+                    self.next = other;
+                    return matches!(self.next, Some(Action::Follow(_)));
+                }
+            }
         }
-        self.due <= elapsed && matches!(self.next, Some(Action::Follow(_)))
+        false
+    }
+
+    /// When the step that comes next, or the one just taken, is due, since the stream began.
+    pub fn due(&self) -> Duration {
+        self.due
     }
 
     /// A step that lasted (a relayed topic) is over: what follows counts from now.
@@ -196,6 +219,9 @@ impl Plan {
             .and_then(|r| r.every.clone());
         let Some(every) = every else { return Ok(()) };
         let interval = self.delay(&every)?;
+        if interval.is_zero() && matches!(every, Pace::Template(_)) {
+            return Err(RenderError("an interval of 0 repeats without a pause".into()));
+        }
         if let Some(round) = self.levels.last_mut().and_then(|l| l.round.as_mut()) {
             round.due += interval;
             self.due = self.due.max(round.due);

@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
 /// The text of one scenario file, shared by everything that points into it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// The name to show: the path as the user gave it.
     pub name: String,
@@ -17,6 +17,15 @@ pub struct Source {
     /// The byte at which each line begins, found when first asked for.
     lines: OnceLock<Vec<usize>>,
 }
+
+/// The same file with the same text, whatever has been looked up in it.
+impl PartialEq for Source {
+    fn eq(&self, other: &Source) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A file's name and text.
@@ -234,10 +243,15 @@ pub fn render_all(diagnostics: &[Diagnostic], colour: bool) -> String {
 /// The valid name nearest to a wrong one, if any is near enough to be meant.
 pub fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
-    let limit = (wrong.chars().count() / 3).max(1);
+    /// Longer texts are no slips of a name, and comparing them is costly.
+    const LONGEST: usize = 200;
+    let length = wrong.chars().count();
+    let limit = (length / 3).max(1);
+    let near = |name: &&str| length <= LONGEST && name.chars().count().abs_diff(length) <= limit;
     let score = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
     valid
         .into_iter()
+        .filter(near)
         .map(|name| (score(name), name))
         .filter(|(d, name)| *d <= limit && *d < name.chars().count().max(2))
         .min_by_key(|(d, _)| *d)

@@ -81,7 +81,8 @@ impl Pattern {
 
     /// The captured parts, if it matches a text whose segments stand between slashes.
     pub fn matches(&self, text: &str) -> Option<Vec<(&str, String)>> {
-        self.matches_segments(&text.split('/').collect::<Vec<_>>())
+        // The last part takes what is left: a captured name may hold a slash that was escaped.
+        self.matches_segments(&text.splitn(self.segments.len(), '/').collect::<Vec<_>>())
     }
 
     /// The same for a text that has been split already: a path is split before its segments are
@@ -162,7 +163,7 @@ mod tests {
 
     fn matched(pattern: &str, text: &str) -> Option<String> {
         let pattern = Pattern::parse(pattern).unwrap();
-        let captures = pattern.matches(text)?;
+        let captures = pattern.matches_segments(&text.split('/').collect::<Vec<_>>())?;
         Some(
             captures
                 .iter()
@@ -190,6 +191,16 @@ mod tests {
         ] {
             assert_eq!(matched(pattern, text).as_deref(), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn the_last_part_of_a_topic_takes_what_is_left() {
+        let pattern = Pattern::parse("room/{room}").unwrap();
+        assert_eq!(
+            pattern.matches("room/a/b"),
+            Some(vec![("room", "a/b".to_owned())])
+        );
+        assert_eq!(pattern.matches("rooms/a"), None);
     }
 
     #[test]

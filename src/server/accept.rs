@@ -190,11 +190,12 @@ async fn serve_http2(shared: Arc<Shared>, io: Io, pre: Bytes, permit: Permit, re
         .max_concurrent_streams(config.h2_max_concurrent_streams)
         .keep_alive_interval(config.h2_keepalive_interval)
         .keep_alive_timeout(config.h2_keepalive_timeout)
-        .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+        // Somewhat more than is taken, so that a head that is too large gets an answer.
+        .max_header_list_size(u32::try_from(config.max_header_bytes * 2 + 65_536).unwrap_or(u32::MAX))
         // A stalled client otherwise costs hundreds of KiB a stream.
         .max_send_buf_size(4096)
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(Seam::new(io, pre, slot.clone())), service);
+        .serve_connection(TokioIo::new(Seam::new(io, pre, slot.clone(), false)), service);
     let mut conn = std::pin::pin!(conn);
     let mut phase = shared.phase.clone();
     let mut leaving = refused;

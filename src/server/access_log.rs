@@ -77,7 +77,8 @@ impl AccessLog {
     /// A stream has ended.
     pub(super) fn ended(mut self, outcome: &Outcome, events: u64, bytes: u64) {
         if let Some(line) = self.line.take() {
-            line.write(Some(events), bytes, &outcome.describe());
+            // Reasons may quote a request.
+            line.write(Some(events), bytes, &shorten(outcome.describe()));
         }
     }
 }

@@ -239,6 +239,8 @@ impl Sink for Http2Sink {
 /// Starts the stream in a task of its own and returns the body hyper is to send.
 pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
     let handoff = Arc::new(Handoff::default());
+    // The head counts like a frame: an abrupt end waits until it has been written.
+    handoff.lock().flushes = slot.flushes();
     let sink = Http2Sink {
         handoff: handoff.clone(),
         slot: slot.clone(),

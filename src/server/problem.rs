@@ -5,8 +5,7 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 
-/// The media type of problem documents.
-pub const PROBLEM_JSON: &str = "application/problem+json";
+pub use crate::engine::PROBLEM_JSON;
 
 /// An error answer: `{"type": "about:blank", "title", "status", "detail"}`.
 pub fn problem(status: StatusCode, detail: &str) -> Response {
@@ -18,13 +17,7 @@ pub fn problem(status: StatusCode, detail: &str) -> Response {
 
 /// The document alone, for errors that are written without a framework around.
 pub(crate) fn body(status: StatusCode, detail: &str) -> String {
-    serde_json::json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or("Error"),
-        "status": status.as_u16(),
-        "detail": detail,
-    })
-    .to_string()
+    crate::engine::problem_body(status.as_u16(), detail)
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! The poem endpoint: from poem's request to the engine's, from the engine's reply to poem's response.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::error::ReadBodyError;
+use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
 
 use super::access_log::AccessLog;
 use super::cors;
-use super::problem::problem;
 use super::stream::{StreamEnd, StreamSpec};
-use crate::engine::{Engine, Head, Performance, Reply, ReplyBody};
+use crate::engine::{Engine, Head, NotBegun, Performance, Reply, ReplyBody};
 use crate::request::{Request, Version};
 
 /// Answers everything: the server's own paths, and the scenario's.
@@ -26,37 +26,76 @@ impl Routes {
         Routes { engine, max_body }
     }
 
-    async fn scenario(&self, request: Request, began: Instant) -> Response {
-        let mut log = AccessLog::begin(&request, began, &self.engine.connections);
-        let preflight = request.clone();
+    /// The answer of the scenario, or of the server's own paths.
+    fn reply(&self, request: &Request) -> Reply {
+        let path = request.path.as_str();
+        if path == "/__mock" || path.starts_with("/__mock/") {
+            return own(request).with_cors(self.engine.catalog.current().cors.clone());
+        }
+        if path.starts_with("/~") {
+            let detail =
+                "paths that begin with /~NAME/ are reserved for sessions, which this version does not serve";
+            return Reply::problem(404, detail).with_cors(self.engine.catalog.current().cors.clone());
+        }
+        self.engine.answer(request.clone())
+    }
+
+    /// Sends a reply when it is due.
+    async fn send(&self, request: &Request, reply: Reply, mut log: AccessLog) -> Response {
         let Reply {
             mut head,
             after,
             body,
             cors,
             allow,
-        } = self.engine.answer(request);
+        } = reply;
         if let Some(policy) = &cors {
-            cors::apply(policy, &preflight, allow.as_deref(), &mut head);
+            cors::apply(policy, request, allow.as_deref(), &mut head);
         }
         log.decided(head.status);
-        if !after.is_zero() {
-            let mut worker = self.engine.session.clock.worker();
-            let due = worker.clock().now() + after;
-            worker.sleep_until(due).await;
-        }
         match body {
             ReplyBody::Full(bytes) => {
+                if !after.is_zero() {
+                    let mut worker = self.engine.session.clock.worker();
+                    let due = worker.clock().now() + after;
+                    worker.sleep_until(due).await;
+                }
                 log.answered(head.status, bytes.len() as u64);
                 respond(&head, Body::from(bytes))
             }
             // No byte of it could be sent: it is not even begun.
-            ReplyBody::Stream(_) if preflight.method == "HEAD" || matches!(head.status, 204 | 304) => {
+            ReplyBody::Stream(_) if request.method == "HEAD" || matches!(head.status, 204 | 304) => {
                 log.answered(head.status, 0);
                 respond(&head, Body::empty())
             }
-            ReplyBody::Stream(performance) => stream(&head, *performance, log),
+            ReplyBody::Stream(mut performance) => {
+                let refused = match performance.begin().await {
+                    Ok(()) => {
+                        if performance.has_gap() {
+                            head.push("x-mock-gap", "replay");
+                        }
+                        return stream(&head, *performance, log);
+                    }
+                    Err(NotBegun::Failed(why)) => Reply::problem(500, &why),
+                    Err(NotBegun::Ordered) => Reply::problem(503, "the server is stopping"),
+                };
+                drop(performance);
+                Box::pin(self.send(request, refused.with_cors(cors), log)).await
+            }
         }
+    }
+
+    /// A body too large, or one that broke off: the answer carries the CORS headers all the same.
+    fn bad_body(&self, request: &Request, error: &ReadBodyError) -> Reply {
+        let scenario = self.engine.catalog.current();
+        let reply = match error {
+            ReadBodyError::PayloadTooLarge => {
+                let detail = format!("the body is larger than {} bytes (see --max-body)", self.max_body);
+                Reply::problem(413, &detail)
+            }
+            other => Reply::problem(400, &format!("the body could not be read: {other}")),
+        };
+        reply.with_cors(self.engine.cors_of(&scenario, request))
     }
 }
 
@@ -65,72 +104,44 @@ impl Endpoint for Routes {
 
     async fn call(&self, mut request: PoemRequest) -> Result<Response> {
         let began = Instant::now();
-        let path = request.uri().path();
-        if path == "/__mock" || path.starts_with("/__mock/") {
-            return Ok(own(&request));
-        }
-        if path.starts_with("/~") {
-            let detail =
-                "paths that begin with /~NAME/ are reserved for sessions, which this version does not serve";
-            return Ok(problem(StatusCode::NOT_FOUND, detail));
-        }
         let body = request.take_body();
         let mut plain = plain(&request);
-        let body = match body.into_bytes_limit(self.max_body).await {
-            Ok(body) => body,
-            Err(error) => return Ok(self.bad_body(&plain, &error, began)),
-        };
-        plain.body = body;
-        Ok(self.scenario(plain, began).await)
-    }
-}
-
-impl Routes {
-    /// A body too large, or one that broke off: the answer carries the CORS headers all the same.
-    fn bad_body(&self, request: &Request, error: &poem::error::ReadBodyError, began: Instant) -> Response {
-        let (status, detail) = match error {
-            poem::error::ReadBodyError::PayloadTooLarge => {
-                let detail = format!("the body is larger than {} bytes (see --max-body)", self.max_body);
-                (StatusCode::PAYLOAD_TOO_LARGE, detail)
+        let log = AccessLog::begin(&plain, began, &self.engine.connections);
+        let reply = match body.into_bytes_limit(self.max_body).await {
+            Ok(body) => {
+                plain.body = body;
+                self.reply(&plain)
             }
-            other => (
-                StatusCode::BAD_REQUEST,
-                format!("the body could not be read: {other}"),
-            ),
+            Err(error) => self.bad_body(&plain, &error),
         };
-        let mut response = problem(status, &detail);
-        let scenario = self.engine.catalog.current();
-        if let Some(policy) = self.engine.cors_of(&scenario, request) {
-            let mut head = Head::new(status.as_u16(), None);
-            cors::apply(&policy, request, None, &mut head);
-            add_headers(&mut response, &head);
-        }
-        AccessLog::begin(request, began, &self.engine.connections).answered(status.as_u16(), 0);
-        response
+        Ok(self.send(&plain, reply, log).await)
     }
 }
 
 /// The server's own paths.
-fn own(request: &PoemRequest) -> Response {
-    match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/__mock/health") => {
-            let body =
-                serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }).to_string();
-            Response::builder()
-                .content_type("application/json")
-                .body(body + "\n")
+fn own(request: &Request) -> Reply {
+    match (request.method.as_str(), request.path.as_str()) {
+        ("GET" | "HEAD", "/__mock/health") => {
+            let body = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
+            let head = Head::new(200, Some("application/json"));
+            let body = ReplyBody::Full(format!("{body}\n").into());
+            Reply {
+                head,
+                after: Duration::ZERO,
+                body,
+                cors: None,
+                allow: None,
+            }
         }
         (_, "/__mock/health") => {
-            let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "`/__mock/health` takes GET");
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            response
+            let mut reply = Reply::problem(405, "`/__mock/health` takes GET");
+            reply.head.push("allow", "GET, HEAD");
+            reply
         }
-        (_, path) => {
-            let detail = format!("`{path}` is no path of the server's own; there is /__mock/health");
-            problem(StatusCode::NOT_FOUND, &detail)
-        }
+        (_, path) => Reply::problem(
+            404,
+            &format!("`{path}` is no path of the server's own; there is /__mock/health"),
+        ),
     }
 }
 

@@ -19,15 +19,21 @@ pub(crate) struct Seam {
     pre: Bytes,
     /// What is written in place of hyper's own bare error answer.
     instead: Bytes,
+    /// Whether hyper speaks HTTP/1.1, whose bare errors are swapped.
+    swaps_errors: bool,
+    /// Whether the last write was taken whole: what begins a write now begins an answer.
+    whole: bool,
     io: Option<Io>,
     slot: Arc<Slot>,
 }
 
 impl Seam {
-    pub(crate) fn new(io: Io, pre: Bytes, slot: Arc<Slot>) -> Seam {
+    pub(crate) fn new(io: Io, pre: Bytes, slot: Arc<Slot>, swaps_errors: bool) -> Seam {
         Seam {
             pre,
             instead: Bytes::new(),
+            swaps_errors,
+            whole: true,
             io: Some(io),
             slot,
         }
@@ -91,14 +97,13 @@ impl AsyncWrite for Seam {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.slot.writing();
-        match bare_error(buf) {
-            Some((0, status)) => {
-                this.instead = error_answer(status);
-                Poll::Ready(Ok(buf.len()))
-            }
-            Some((at, _)) => this.io().poll_write(cx, &buf[..at]),
-            None => this.io().poll_write(cx, buf),
+        if let Some(status) = bare_error(buf).filter(|_| this.swaps_errors && this.whole) {
+            this.instead = error_answer(status);
+            return Poll::Ready(Ok(buf.len()));
         }
+        let written = ready!(this.io().poll_write(cx, buf))?;
+        this.whole = written == buf.len();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -131,11 +136,11 @@ const BARE_ERRORS: [(StatusCode, &[u8]); 3] = [
     ),
 ];
 
-/// Where in a write hyper's own error answer begins, and which it is. It is always the last thing
-/// hyper writes.
-fn bare_error(buf: &[u8]) -> Option<(usize, StatusCode)> {
-    let (status, head) = BARE_ERRORS.iter().find(|(_, head)| buf.ends_with(head))?;
-    Some((buf.len() - head.len(), *status))
+/// Which of hyper's own error answers a write is, if it is nothing else. Behind another answer in
+/// the same write it stays bare: it cannot be told from a body that says the same.
+fn bare_error(buf: &[u8]) -> Option<StatusCode> {
+    let (status, _) = BARE_ERRORS.iter().find(|(_, head)| buf == *head)?;
+    Some(*status)
 }
 
 fn error_answer(status: StatusCode) -> Bytes {
@@ -160,11 +165,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_bare_error_at_the_end_is_replaced() {
+    fn only_a_bare_error_alone_is_replaced() {
         let (_, bare) = BARE_ERRORS[2];
-        let after = [b"HTTP/1.1 200 OK\r\ndate: x\r\n\r\n", bare].concat();
-        assert_eq!(bare_error(bare).map(|(at, s)| (at, s.as_u16())), Some((0, 431)));
-        assert_eq!(bare_error(&after).map(|(at, _)| at), Some(28));
+        let body = [b"HTTP/1.1 200 OK\r\ndate: x\r\n\r\n", bare].concat();
+        assert_eq!(bare_error(bare).map(|s| s.as_u16()), Some(431));
+        assert_eq!(bare_error(&body), None);
         assert_eq!(bare_error(b"HTTP/1.1 400 Bad Request\r\ndate: x\r\n\r\n"), None);
     }
 }

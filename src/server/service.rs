@@ -212,6 +212,11 @@ fn early_answer(shared: &Shared, peer: &Peer, request: &HyperRequest<Incoming>) 
         let detail = format!("the limit of {max} connections is reached");
         return Some(problem(StatusCode::SERVICE_UNAVAILABLE, &detail));
     }
+    // hyper refuses a large HTTP/1.1 head itself; over HTTP/2 it would only refuse the stream.
+    if request.version() == Version::HTTP_2 && head_bytes(request) > shared.config.max_header_bytes {
+        let detail = "the request head is larger than this server takes";
+        return Some(problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail));
+    }
     if !shared.config.redirect_https || peer.tls || shared.tls.is_none() {
         return None;
     }
@@ -219,6 +224,16 @@ fn early_answer(shared: &Shared, peer: &Peer, request: &HyperRequest<Incoming>) 
     let host = request.uri().authority().map(|a| a.as_str()).or(host);
     let target = request.uri().path_and_query().map_or("/", |t| t.as_str());
     redirect(request.method(), host, target, peer.local.port())
+}
+
+/// The size of a head as HTTP/2 counts it: each field and 32 bytes (RFC 9113 §6.5.2).
+fn head_bytes(request: &HyperRequest<Incoming>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |t| t.as_str().len());
+    let fields = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32);
+    target + fields.sum::<usize>()
 }
 
 /// Leaves the head of a stream that has no body to send.

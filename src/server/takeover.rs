@@ -161,7 +161,7 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
         .keep_alive(!refused && shared.keeps_connections())
         .auto_date_header(false) // the service adds it: see seam.rs
         .writev(false)
-        .serve_connection(TokioIo::new(Seam::new(io, pre, slot.clone())), service);
+        .serve_connection(TokioIo::new(Seam::new(io, pre, slot.clone(), true)), service);
     let mut phase = shared.phase.clone();
     let draining = async move { drop(phase.wait_for(|p| *p >= Phase::Draining).await) };
     let mut draining = Box::pin(draining);

@@ -15,7 +15,7 @@ use crate::wire::{Frame, encode};
 /// Messages a subscriber may be behind before it has to take up from the history.
 const QUEUE: usize = 1024;
 /// Topics at once; names may come from requests, so there must be a bound.
-const MOST_TOPICS: usize = 10_000;
+const MOST_TOPICS: usize = 2_000;
 
 /// A published message, encoded once for everybody.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Start<'a> {
     Earliest,
     /// Strictly behind the message with this id; if it is no longer known, with the oldest.
     After(&'a [u8]),
+    /// Behind the message with this number.
+    Behind(u64),
 }
 
 /// Why a message was not published.
@@ -81,18 +83,21 @@ impl Topics {
         }
     }
 
-    /// Publishes the event that `make` makes from the message's number, and keeps at most `history`
-    /// messages; answers with how many subscribers it reached.
-    pub fn publish<E: From<PublishError>>(
+    /// Publishes an event and keeps at most `history` messages; answers with how many subscribers it
+    /// reached. With `counted` the event's id becomes the message's number.
+    pub fn publish(
         &self,
         name: &str,
         history: usize,
-        make: impl FnOnce(u64) -> Result<Event, E>,
-    ) -> Result<usize, E> {
+        mut event: Event,
+        counted: bool,
+    ) -> Result<usize, PublishError> {
         let topic = self.topic(name)?;
         let mut state = lock(&topic.state);
-        let event = make(state.count + 1)?;
         state.count += 1;
+        if counted {
+            event.id = Some(state.count.to_string().into());
+        }
         let frame = Frame::new(&encode(&event));
         let message = Arc::new(Message {
             number: state.count,
@@ -117,6 +122,21 @@ impl Topics {
         let (backlog, gap) = match start {
             Start::Live => (VecDeque::new(), false),
             Start::Earliest => (state.history.clone(), false),
+            Start::Behind(number) => {
+                let rest = state.history.iter().filter(|m| m.number > number);
+                let rest: VecDeque<_> = rest.cloned().collect();
+                let gap = state.count - number.min(state.count) > rest.len() as u64;
+                (rest, gap)
+            }
+            // Nothing has come since, whatever the history holds.
+            Start::After(id)
+                if state
+                    .last
+                    .as_ref()
+                    .is_some_and(|m| m.event.id.as_deref() == Some(id)) =>
+            {
+                (VecDeque::new(), false)
+            }
             Start::After(id) => match after(&state.history, id) {
                 Some(rest) => (rest, false),
                 None => (state.history.clone(), true),
@@ -142,7 +162,12 @@ impl Topics {
             return Ok(topic.clone());
         }
         if all.len() >= MOST_TOPICS {
-            all.retain(|_, t| t.sender.receiver_count() > 0 || !lock(&t.state).history.is_empty());
+            // Whoever holds a topic is about to use it.
+            let unused = |t: &Arc<Topic>| Arc::strong_count(t) == 1 && t.sender.receiver_count() == 0;
+            all.retain(|_, t| !unused(t) || !lock(&t.state).history.is_empty());
+            if all.len() >= MOST_TOPICS {
+                all.retain(|_, t| !unused(t));
+            }
         }
         if all.len() >= MOST_TOPICS {
             return Err(PublishError::TooMany);
@@ -292,9 +317,7 @@ mod tests {
             data: Some("x".into()),
             ..Event::default()
         };
-        topics
-            .publish::<PublishError>("t", history, |_| Ok(event))
-            .unwrap()
+        topics.publish("t", history, event, false).unwrap()
     }
 
     fn ids(subscription: &mut Subscription) -> Vec<String> {

@@ -140,7 +140,7 @@ impl Compiler {
         let status = file.value.status.as_ref().and_then(|s| self.status(s, names));
         let headers = file.value.headers.iter().flat_map(|h| &h.0);
         let headers = headers.filter_map(|(name, values)| {
-            let name = self.header_name(name)?;
+            let name = self.answer_header(name)?;
             let values = values
                 .0
                 .iter()
@@ -169,6 +169,25 @@ impl Compiler {
             self.error(&scalar.span, message);
         }
         Some(text)
+    }
+
+    /// A header that the scenario may set: how the body is framed is the transport's business.
+    fn answer_header(&mut self, name: &At<String>) -> Option<String> {
+        let lower = name.value.to_lowercase();
+        if [
+            "connection",
+            "transfer-encoding",
+            "keep-alive",
+            "upgrade",
+            "date",
+            "content-length",
+        ]
+        .contains(&lower.as_str())
+        {
+            self.error(&name.span, format!("the server sets the header `{lower}` itself"));
+            return None;
+        }
+        self.header_name(name)
     }
 
     pub(super) fn header_name(&mut self, name: &At<String>) -> Option<String> {

@@ -221,7 +221,11 @@ pub(super) fn fixed_event(file: &super::file::EventFile) -> Result<crate::event:
     }
     let text =
         |scalar: &Option<super::decode::Scalar>| scalar.as_ref().and_then(|s| s.text.clone()).map(Into::into);
-    let data = file.data.as_ref().map(|data| match data.0.scalar() {
+    let written = file
+        .data
+        .as_ref()
+        .filter(|data| !(data.0.is_null() && matches!(data.0.scalar(), Some("~" | ""))));
+    let data = written.map(|data| match data.0.scalar() {
         Some(text) => text.to_owned(),
         None => values::constant(&data.0).to_string(),
     });

@@ -147,7 +147,7 @@ impl Compiler {
 
     /// A schedule without time in it would flood; what is written is most likely a slip.
     fn check_interval(&mut self, span: &Span, every: &Pace) {
-        if matches!(every, Pace::Range { low, .. } if low.is_zero()) {
+        if matches!(every, Pace::Range { high, .. } if high.is_zero()) {
             let error = Diagnostic::error(span, "an interval of 0 repeats without a pause");
             self.errors.push(error.hint("write at least `every: 1ms`"));
         }
@@ -198,6 +198,9 @@ impl Compiler {
                 }
             },
         };
+        if let Some(limit) = rules.value.limit.as_ref().filter(|limit| limit.value == 0) {
+            self.error(&limit.span, "a limit of 0 relays nothing");
+        }
         let topic = self.topic_name(rules.value.topic.as_ref(), &rules.span, names)?;
         Some(Follow {
             topic,
@@ -307,8 +310,8 @@ fn with_defaults(event: EventTemplate, given: Given, defaults: &EventTemplate) -
 
 fn takes_time(step: &Step) -> bool {
     let delayed = match &step.after {
-        Pace::Range { low, .. } => *low > Duration::ZERO,
-        Pace::Template(_) => false,
+        Pace::Range { high, .. } => *high > Duration::ZERO,
+        Pace::Template(_) => true,
     };
     delayed
         || match &step.action {
@@ -316,7 +319,9 @@ fn takes_time(step: &Step) -> bool {
                 let rounds = repetition.times != Some(0);
                 rounds && (repetition.every.is_some() || steps.iter().any(takes_time))
             }
-            Action::Follow(_) | Action::End(_) => true,
+            // The whole history, or a part of it, is there at once, each time.
+            Action::Follow(follow) => follow.limit.is_none() || follow.from != From::Earliest,
+            Action::End(_) => true,
             Action::Send(_) | Action::Wait => false,
         }
 }
