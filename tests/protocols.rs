@@ -55,6 +55,47 @@ fn one_port_speaks_every_protocol() {
     assert!(!untrusted.status.success(), "the CA is needed");
 }
 
+/// The client's view of the server's settings: a frame as `nghttp` prints it.
+#[test]
+fn http2_limits_are_settable() {
+    let server = serve(
+        SCENARIO,
+        &["--no-tls", "--http2-max-streams", "7", "--max-header", "8192"],
+    );
+    let mut nghttp = std::process::Command::new("nghttp");
+    nghttp.args(["-v", "--timeout=10", &server.url("http", "/who")]);
+    let output = nghttp.output().expect("nghttp of Debian's nghttp2-client");
+    let frames = text(&output.stdout);
+    assert!(
+        frames.contains("[SETTINGS_MAX_CONCURRENT_STREAMS(0x03):7]"),
+        "{frames}"
+    );
+    let large = format!("x-large: {}", "a".repeat(10_000));
+    let args = [
+        "--http2-prior-knowledge",
+        "-H",
+        &large,
+        "-w",
+        "%{http_code}",
+        &server.url("http", "/who"),
+    ];
+    let answer = text(&curl(&args).stdout);
+    assert!(
+        answer.ends_with("431") && answer.contains("request head is larger"),
+        "{answer}"
+    );
+}
+
+/// A connection that says nothing is not kept for ever.
+#[test]
+fn silent_connections_are_closed() {
+    use std::io::Read;
+    let server = serve(SCENARIO, &["--no-tls", "--handshake-timeout", "100ms"]);
+    let mut silent = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    silent.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
+}
+
 #[test]
 fn cleartext_is_sent_to_https_on_the_same_port() {
     let server = serve(SCENARIO, &["--redirect-https"]);

@@ -179,6 +179,10 @@ async fn serve(
         watch: args.watch,
         on_reload: args.on_reload,
     };
+    // One from an earlier run would tell where nobody listens.
+    if let Some(path) = &args.ready_file {
+        let _ = std::fs::remove_file(path);
+    }
     // Before anybody can learn that the server is up: from then on a signal ends it cleanly.
     let signals = match Signals::new() {
         Ok(signals) => signals,

@@ -78,7 +78,11 @@ impl AccessLog {
     pub(super) fn ended(mut self, outcome: &Outcome, events: u64, bytes: u64) {
         if let Some(line) = self.line.take() {
             // Reasons may quote a request.
-            line.write(Some(events), bytes, &shorten(outcome.describe()));
+            let ended = shorten(outcome.describe());
+            if matches!(outcome, Outcome::Failed(_)) {
+                tracing::warn!("{} {}: {ended}", line.method, line.target);
+            }
+            line.write(Some(events), bytes, &ended);
         }
     }
 }
