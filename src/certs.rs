@@ -290,7 +290,9 @@ fn write_file(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 }
 
 /// Held while files are looked for and made, so that two starts do not mix their keys.
-struct Lock(#[allow(dead_code)] Option<File>);
+struct Lock {
+    _held: Option<File>,
+}
 
 impl Lock {
     fn take(dir: &Path) -> io::Result<Lock> {
@@ -303,10 +305,10 @@ impl Lock {
         {
             Ok(file) => {
                 file.lock().map_err(|e| at(&path, e))?;
-                Ok(Lock(Some(file)))
+                Ok(Lock { _held: Some(file) })
             }
             // A folder that is mounted read-only is fine as long as all files are in it.
-            Err(e) if is_read_only(&e) => Ok(Lock(None)),
+            Err(e) if is_read_only(&e) => Ok(Lock { _held: None }),
             Err(e) => Err(at(&path, e)),
         }
     }

@@ -1,5 +1,5 @@
 //! A toy endpoint behind the real transport, and raw clients to look at the wire with.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use std::{
     net::SocketAddr,
