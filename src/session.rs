@@ -37,13 +37,17 @@ impl Session {
             .map_or(1, |n| n + 1)
     }
 
-    /// The same, and counts this request as answered.
-    pub fn take_attempt(&self, endpoint: &str, client: &str) -> u64 {
+    /// The same, and counts this request as answered; `None`, and nothing counted, if another number
+    /// was expected: another request came first.
+    pub fn take_attempt(&self, endpoint: &str, client: &str, expected: Option<u64>) -> Option<u64> {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = attempts
             .entry((endpoint.to_owned(), client.to_owned()))
             .or_insert(0);
+        if expected.is_some_and(|expected| expected != *count + 1) {
+            return None;
+        }
         *count += 1;
-        *count
+        Some(*count)
     }
 }

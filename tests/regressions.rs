@@ -238,3 +238,21 @@ fn play_prints_a_flood_as_it_comes() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+/// However many requests come at once, one of them is the first.
+#[test]
+fn one_attempt_is_taken_once() {
+    let server = serve(
+        "endpoints:\n  - { path: /a, when: attempt <= 3, status: 503 }\n  - { path: /a, body: ok }\n",
+        &["--no-tls"],
+    );
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..40).map(|_| scope.spawn(|| server.get("/a").status)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 503).count(),
+        3,
+        "{statuses:?}"
+    );
+}

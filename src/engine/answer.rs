@@ -15,43 +15,76 @@ use crate::scenario::model::{CorsPolicy, Endpoint, Methods};
 /// Every request of a session counts as one client's unless the scenario tells them apart.
 const ONE_CLIENT: &str = "";
 
+/// What a visit uses up.
+enum Take {
+    /// Nothing: HEAD has no effects.
+    Nothing,
+    /// An attempt: the one its condition was asked with, if it has one.
+    Attempt(Option<u64>),
+}
+
+/// What was seen on the way to an endpoint.
+#[derive(Default)]
+struct Seen {
+    /// Why a condition could not read the request, if one could not.
+    bad: Option<BadParams>,
+    /// The attempt with which the last condition was asked.
+    attempt: Option<u64>,
+}
+
 impl Engine {
     /// Answers a request. Effects (publishing) have happened when it returns.
     pub fn answer(&self, request: Request) -> Reply {
         let scenario = self.catalog.current();
         let request = Arc::new(request);
-        let mut bad = None;
-        let found = self.find(&scenario, &request, &request.method, &mut bad);
-        match found {
+        loop {
+            // It fails only when another request has taken the attempt meanwhile, so that the
+            // condition must be asked again.
+            if let Some(reply) = self.try_answer(&scenario, &request) {
+                return reply;
+            }
+        }
+    }
+
+    fn try_answer(&self, scenario: &Arc<Scenario>, request: &Arc<Request>) -> Option<Reply> {
+        let mut seen = Seen::default();
+        let found = self.find(scenario, request, &request.method, &mut seen);
+        Some(match found {
             // `ANY` names neither OPTIONS nor HEAD: they mean there what they mean everywhere.
-            Ok(Match::Found(endpoint, _)) if endpoint.methods == Methods::Any && is_preflight(&request) => {
-                options(&scenario, &request).with_cors(endpoint.cors.clone())
+            Ok(Match::Found(endpoint, _)) if endpoint.methods == Methods::Any && is_preflight(request) => {
+                options(scenario, request).with_cors(endpoint.cors.clone())
             }
             Ok(Match::Found(endpoint, captures)) => {
                 let head_only = request.method == "HEAD" && endpoint.methods == Methods::Any;
-                self.visit(&scenario, &request, endpoint, captures, head_only)
+                let visit = match head_only {
+                    true => Take::Nothing,
+                    false => Take::Attempt(seen.attempt.filter(|_| endpoint.when.is_some())),
+                };
+                return self.visit(scenario, request, endpoint, captures, visit);
             }
-            Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(&scenario, &request),
+            Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(scenario, request),
             Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {
-                options(&scenario, &request).with_cors(self.cors_of(&scenario, &request))
+                options(scenario, request).with_cors(self.cors_of(scenario, request))
             }
-            Ok(Match::Missed(_)) if is_preflight(&request) => {
-                options(&scenario, &request).with_cors(self.cors_of(&scenario, &request))
+            Ok(Match::Missed(_)) if is_preflight(request) => {
+                options(scenario, request).with_cors(self.cors_of(scenario, request))
             }
-            Ok(Match::Missed(miss)) => match bad {
+            Ok(Match::Missed(miss)) => match seen.bad {
                 Some(bad) => refuse(&Refusal::Params(bad)),
-                None => missed(&request, miss),
+                None => missed(request, miss),
             }
-            .with_cors(self.cors_of(&scenario, &request)),
-            Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(&scenario, &request)),
-        }
+            .with_cors(self.cors_of(scenario, request)),
+            Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
+        })
     }
 
     /// GET's head without its effects.
     fn head(&self, scenario: &Arc<Scenario>, request: &Arc<Request>) -> Reply {
-        let mut bad = None;
-        match self.find(scenario, request, "GET", &mut bad) {
-            Ok(Match::Found(endpoint, captures)) => self.visit(scenario, request, endpoint, captures, true),
+        match self.find(scenario, request, "GET", &mut Seen::default()) {
+            Ok(Match::Found(endpoint, captures)) => {
+                let visited = self.visit(scenario, request, endpoint, captures, Take::Nothing);
+                visited.expect("only an attempt that is taken can be lost")
+            }
             Ok(Match::Missed(miss)) => missed(request, miss).with_cors(self.cors_of(scenario, request)),
             Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
         }
@@ -77,7 +110,7 @@ impl Engine {
         scenario: &'s Scenario,
         request: &Arc<Request>,
         method: &str,
-        bad: &mut Option<BadParams>,
+        seen: &mut Seen,
     ) -> Result<Match<'s>, RenderError> {
         matching::find(scenario, method, request, |endpoint, captures| {
             let attempt = self.session.attempt(&endpoint.key, ONE_CLIENT);
@@ -89,12 +122,13 @@ impl Engine {
                 attempt,
                 Purpose::Matching,
             );
+            seen.attempt = Some(attempt);
             let Some(when) = &endpoint.when else {
                 return Ok(true);
             };
             let holds = scenario.expressions.holds(when, &scope, self.moment());
             if let Some(broken) = scope.bad_params() {
-                bad.get_or_insert(broken);
+                seen.bad.get_or_insert(broken);
             }
             holds
         })
@@ -135,11 +169,12 @@ impl Engine {
         request: &Arc<Request>,
         endpoint: &Endpoint,
         captures: Captures,
-        head_only: bool,
-    ) -> Reply {
-        let attempt = match head_only {
-            true => self.session.attempt(&endpoint.key, ONE_CLIENT),
-            false => self.session.take_attempt(&endpoint.key, ONE_CLIENT),
+        take: Take,
+    ) -> Option<Reply> {
+        let head_only = matches!(take, Take::Nothing);
+        let attempt = match take {
+            Take::Nothing => self.session.attempt(&endpoint.key, ONE_CLIENT),
+            Take::Attempt(expected) => self.session.take_attempt(&endpoint.key, ONE_CLIENT, expected)?,
         };
         let mut visit = Visit {
             engine: self,
@@ -156,7 +191,7 @@ impl Engine {
             (Ok(reply), None) => reply,
             (Err(refusal), None) => refuse(&refusal),
         };
-        reply.with_cors(endpoint.cors.clone())
+        Some(reply.with_cors(endpoint.cors.clone()))
     }
 }
 
