@@ -9,10 +9,11 @@
 //! ```
 //!
 //! - [`event`], [`request`], [`text`]: plain values: an event, a request, bytes carried in text
+//! - [`random`]: seeded chance; [`spelling`]: what a misspelt name was meant to be
 //! - [`scenario`]: what a user writes, checked and turned into what is valid by construction
 //! - [`expr`]: templates and expressions, and what is in scope for them
 //! - [`matching`]: which endpoint answers a request, or why none does
-//! - [`plan`]: what a stream does next, and when; seeded chance
+//! - [`plan`]: what a stream does next, and when
 //! - [`wire`]: events → bytes
 //! - [`clock`], [`topic`], [`session`]: the world a scenario plays in
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
@@ -33,10 +34,12 @@ pub mod load;
 pub mod matching;
 pub mod plan;
 pub mod play;
+pub mod random;
 pub mod request;
 pub mod scenario;
 pub mod server;
 pub mod session;
+pub mod spelling;
 pub mod testing;
 pub mod text;
 pub mod topic;

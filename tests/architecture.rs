@@ -41,6 +41,8 @@ const PURE: &[&str] = &[
     "event.rs",
     "request.rs",
     "text.rs",
+    "random.rs",
+    "spelling.rs",
     "scenario",
     "expr",
     "matching",
@@ -79,6 +81,15 @@ fn the_pure_rooms_import_nothing_above_them() {
     nowhere(
         &["clock.rs", "topic", "session.rs", "engine"],
         &["crate::server", "crate::app", "crate::cli", "crate::watch"],
+        &[],
+    );
+}
+
+#[test]
+fn expressions_know_neither_scenarios_nor_plans() {
+    nowhere(
+        &["expr", "wire", "event.rs", "request.rs", "text.rs", "random.rs"],
+        &["crate::scenario", "crate::plan", "crate::matching"],
         &[],
     );
 }

@@ -7,7 +7,7 @@ use super::visit::Visit;
 use super::{Engine, Reply};
 use crate::expr::{BadParams, Moment, RenderError, RequestScope};
 use crate::matching::{self, Captures, Match, Miss};
-use crate::plan::random::{Draw, DrawKey, Purpose};
+use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::{CorsPolicy, Endpoint, Methods};

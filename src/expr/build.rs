@@ -7,7 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::{Expr, Expressions, FUEL, Text, describe, functions, to_json};
-use crate::scenario::diagnostic::nearest;
+use crate::spelling::nearest;
 
 /// The name under which an expression's value is found after rendering.
 pub(super) const RESULT: &str = "result_";

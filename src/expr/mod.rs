@@ -208,7 +208,7 @@ impl std::io::Write for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::random::{Draw, DrawKey, Purpose};
+    use crate::random::{Draw, DrawKey, Purpose};
     use crate::request::Request;
     use minijinja::value::Serde;
 

@@ -9,7 +9,7 @@ use minijinja::value::{Enumerator, Object, Serde};
 use serde_json::{Map, Value as Json};
 
 use super::query::{BadParams, Params};
-use crate::plan::random::Draw;
+use crate::random::Draw;
 use crate::request::Request;
 use crate::text;
 

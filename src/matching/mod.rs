@@ -2,8 +2,8 @@
 
 use crate::request::Request;
 use crate::scenario::Scenario;
-use crate::scenario::diagnostic::nearest;
 use crate::scenario::model::{Endpoint, Methods};
+use crate::spelling::nearest;
 use crate::text;
 
 /// What a path's patterns captured, percent-decoded, in text form.

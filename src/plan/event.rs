@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::random::Draw;
 use crate::event::Event;
 use crate::expr::{Expressions, Moment, RenderError, RequestScope, Text};
+use crate::random::Draw;
 use crate::scenario::duration;
 use crate::scenario::model::{Data, EventTemplate, Id, Pace};
 use crate::text;

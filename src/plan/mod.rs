@@ -2,7 +2,6 @@
 
 mod cue;
 mod event;
-pub mod random;
 mod script;
 
 pub use cue::{Cue, Following};

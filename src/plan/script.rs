@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::cue::{Cue, Following};
 use super::event::{pace, render_event};
-use super::random::Draw;
 use crate::expr::{Moment, RenderError, RequestScope};
+use crate::random::Draw;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Action, End, EventTemplate, Follow, Id, Pace, Repetition, Script, Step};
 use crate::wire::{Frame, encode};

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::diagnostic::{Diagnostic, Span, suggest};
+use super::diagnostic::{Diagnostic, Span};
 use super::yaml::{Kind, Node};
+use crate::spelling::suggest;
 
 /// Read from a node; `None` when it could not be, and the reason has been added to the list.
 pub trait FromNode: Sized {

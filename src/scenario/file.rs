@@ -287,7 +287,7 @@ fn event_step(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<StepFile> {
             "data", "event", "id", "retry", "comment", "wait", "repeat", "follow", "end",
         ];
         let message = format!("there is no step `{}`", name.escape_debug());
-        errors.push(Diagnostic::error(&key.span, message).hint(super::diagnostic::suggest(name, &steps)));
+        errors.push(Diagnostic::error(&key.span, message).hint(crate::spelling::suggest(name, &steps)));
         return None;
     }
     At::from_node(node, errors).map(StepFile::Event)

@@ -148,7 +148,7 @@ fn neighbour(path: &Path) -> Option<String> {
         .ok()?
         .filter_map(|e| e.ok()?.file_name().into_string().ok())
         .collect();
-    let near = super::diagnostic::nearest(&name, names.iter().map(String::as_str))?;
+    let near = crate::spelling::nearest(&name, names.iter().map(String::as_str))?;
     Some(path.with_file_name(near).display().to_string())
 }
 

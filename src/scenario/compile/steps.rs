@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::{Compiler, FileScope};
 use crate::expr::Text;
 use crate::scenario::decode::{At, DurationText, Scalar};
-use crate::scenario::diagnostic::{Diagnostic, Span, suggest};
+use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::file::{EventFile, FollowRulesFile, PublishFile, RepeatRulesFile, StepFile};
 use crate::scenario::model::{
     Action, Data, End, EventTemplate, Follow, From, Pace, Publish, Repetition, Step,
 };
+use crate::spelling::suggest;
 
 impl Compiler {
     /// A list of steps, in order.
