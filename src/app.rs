@@ -59,7 +59,12 @@ pub async fn start(
     settings: Settings,
     report: impl FnMut(Reload) + Send + 'static,
 ) -> io::Result<Running> {
-    let server = Server::bind(settings.server).await?;
+    // Refusals are the scenario's answers too: with its CORS headers, and in the log.
+    let server = ServerConfig {
+        endpoint_refuses: true,
+        ..settings.server
+    };
+    let server = Server::bind(server).await?;
     let addrs = server.local_addrs();
     let session = Session::new(settings.clock);
     let engine = Arc::new(Engine::new(

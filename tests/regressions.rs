@@ -256,3 +256,24 @@ fn one_attempt_is_taken_once() {
         "{statuses:?}"
     );
 }
+
+/// A page sees why it is refused: the answer has its CORS headers, and the log its line.
+#[test]
+fn one_connection_too_many_is_told_across_origins() {
+    let server = serve(
+        "cors: { origins: ['http://a.test'] }\nendpoints: [{ path: /a, stream: [{ data: x }, { end: hold }] }]",
+        &["--no-tls", "--max-connections", "1"],
+    );
+    let mut held = server.open("/a", &[]);
+    assert_eq!(held.field("data"), "x");
+    let answer = server.send("GET", "/a", &[("origin", "http://a.test")], b"");
+    assert_eq!(
+        (answer.status, answer.header("access-control-allow-origin")),
+        (503, Some("http://a.test"))
+    );
+    assert!(
+        answer.body.contains("the limit of 1 connections is reached"),
+        "{answer:?}"
+    );
+    server.log.wait_for("GET /a 503");
+}

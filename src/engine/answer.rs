@@ -112,7 +112,7 @@ impl Engine {
         method: &str,
         seen: &mut Seen,
     ) -> Result<Match<'s>, RenderError> {
-        matching::find(scenario, method, request, |endpoint, captures| {
+        matching::find(scenario, method, request, |endpoint, when, captures| {
             let attempt = self.session.attempt(&endpoint.key, ONE_CLIENT);
             let scope = self.scope(
                 scenario,
@@ -123,9 +123,6 @@ impl Engine {
                 Purpose::Matching,
             );
             seen.attempt = Some(attempt);
-            let Some(when) = &endpoint.when else {
-                return Ok(true);
-            };
             let holds = scenario.expressions.holds(when, &scope, self.moment());
             if let Some(broken) = scope.bad_params() {
                 seen.bad.get_or_insert(broken);

@@ -1,5 +1,6 @@
 //! Scenario + request → the endpoint that answers, or why none does. Pure.
 
+use crate::expr::Expr;
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Endpoint, Methods};
@@ -36,7 +37,7 @@ pub fn find<'s, E>(
     scenario: &'s Scenario,
     method: &str,
     request: &Request,
-    mut holds: impl FnMut(&'s Endpoint, &Captures) -> Result<bool, E>,
+    mut holds: impl FnMut(&'s Endpoint, &'s Expr, &Captures) -> Result<bool, E>,
 ) -> Result<Match<'s>, E> {
     let Some(segments) = segments(&request.path) else {
         return Ok(Match::Missed(Miss::BadPath));
@@ -52,7 +53,11 @@ pub fn find<'s, E>(
             continue;
         }
         let captures: Captures = captures.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-        if endpoint.when.is_none() || holds(endpoint, &captures)? {
+        let taken = match &endpoint.when {
+            Some(when) => holds(endpoint, when, &captures)?,
+            None => true,
+        };
+        if taken {
             return Ok(Match::Found(endpoint, captures));
         }
         refused.get_or_insert_with(|| describe(endpoint));

@@ -58,6 +58,9 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Largest request head in bytes; beyond it the answer is 431. At least 8,192.
     pub max_header_bytes: usize,
+    /// Whether the endpoint answers requests that the transport refuses (it finds a [`Refused`] in
+    /// their extensions), so that such answers carry its headers; else they get a bare problem.
+    pub endpoint_refuses: bool,
     /// How long a new connection may stay silent, its TLS handshake included.
     pub handshake_timeout: Duration,
     /// How long the head of an HTTP/1.1 request may take, and how long a kept connection may idle
@@ -83,6 +86,7 @@ impl Default for ServerConfig {
             redirect_https: false,
             max_connections: 16_384,
             max_header_bytes: 64 * 1024,
+            endpoint_refuses: false,
             handshake_timeout: Duration::from_secs(10),
             header_read_timeout: Duration::from_secs(60),
             h2_max_concurrent_streams: 250,
@@ -91,6 +95,15 @@ impl Default for ServerConfig {
             send_buffer_bytes: None,
         }
     }
+}
+
+/// Why the transport refuses a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The status code to answer with.
+    pub status: u16,
+    /// What to say.
+    pub detail: String,
 }
 
 /// How far a shutdown has come; only ever moved forward.

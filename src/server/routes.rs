@@ -7,6 +7,7 @@ use poem::error::ReadBodyError;
 use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
 
+use super::Refused;
 use super::access_log::AccessLog;
 use super::cors;
 use super::stream::{StreamEnd, StreamSpec};
@@ -107,6 +108,11 @@ impl Endpoint for Routes {
         let body = request.take_body();
         let mut plain = plain(&request);
         let log = AccessLog::begin(&plain, began, &self.engine.connections);
+        if let Some(refused) = request.extensions().get::<Refused>() {
+            let cors = self.engine.cors_of(&self.engine.catalog.current(), &plain);
+            let reply = Reply::problem(refused.status, &refused.detail).with_cors(cors);
+            return Ok(self.send(&plain, reply, log).await);
+        }
         let reply = match body.into_bytes_limit(self.max_body).await {
             Ok(body) => {
                 plain.body = body;
@@ -150,7 +156,7 @@ fn own(request: &Request) -> Reply {
 fn plain(request: &PoemRequest) -> Request {
     let uri = request.uri();
     let headers = request.headers().iter();
-    let mut headers: Vec<(String, bytes::Bytes)> = headers
+    let headers = headers
         .map(|(name, value)| {
             (
                 name.as_str().to_owned(),
@@ -158,12 +164,6 @@ fn plain(request: &PoemRequest) -> Request {
             )
         })
         .collect();
-    // HTTP/2 has the authority in the target instead of a Host field (RFC 9113 §8.3.1).
-    if let Some(authority) = uri.authority()
-        && !headers.iter().any(|(name, _)| name == "host")
-    {
-        headers.insert(0, ("host".into(), authority.as_str().to_owned().into()));
-    }
     Request {
         method: request.method().as_str().to_owned(),
         path: uri.path().to_owned(),

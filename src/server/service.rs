@@ -25,7 +25,7 @@ use poem::{
 };
 
 use super::{
-    Shared,
+    Refused, Shared,
     http1::Framing,
     http2::{self, Payload},
     io_kind::Io,
@@ -176,7 +176,13 @@ async fn answer(
     request: HyperRequest<Incoming>,
     body_read: Option<&Arc<AtomicBool>>,
 ) -> Response {
-    let mut response = match early_answer(shared, peer, &request) {
+    let refused = refusal(shared, peer, &request);
+    let early = match &refused {
+        Some(_) if shared.config.endpoint_refuses => None,
+        Some(Refused { status, detail }) => Some(refuse(*status, detail)),
+        None => redirected(shared, peer, &request),
+    };
+    let mut response = match early {
         Some(response) => response,
         None => {
             let scheme = if peer.tls { Scheme::HTTPS } else { Scheme::HTTP };
@@ -193,6 +199,9 @@ async fn answer(
                     .boxed(),
                 ));
             }
+            if let Some(refused) = refused {
+                request.extensions_mut().insert(refused);
+            }
             shared.app.get_response(request).await
         }
     };
@@ -205,18 +214,30 @@ fn date() -> HeaderValue {
     HeaderValue::from_str(&now).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Answers that no endpoint is asked for.
-fn early_answer(shared: &Shared, peer: &Peer, request: &HyperRequest<Incoming>) -> Option<Response> {
+/// Why a request is refused whatever it asks for.
+fn refusal(shared: &Shared, peer: &Peer, request: &HyperRequest<Incoming>) -> Option<Refused> {
     if peer.refused {
         let max = shared.config.max_connections;
         let detail = format!("the limit of {max} connections is reached");
-        return Some(problem(StatusCode::SERVICE_UNAVAILABLE, &detail));
+        return Some(Refused { status: 503, detail });
     }
     // hyper refuses a large HTTP/1.1 head itself; over HTTP/2 it would only refuse the stream.
     if request.version() == Version::HTTP_2 && head_bytes(request) > shared.config.max_header_bytes {
-        let detail = "the request head is larger than this server takes";
-        return Some(problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail));
+        let detail = "the request head is larger than this server takes".to_owned();
+        return Some(Refused { status: 431, detail });
     }
+    None
+}
+
+fn refuse(status: u16, detail: &str) -> Response {
+    problem(
+        StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+        detail,
+    )
+}
+
+/// The redirect to https, where one is wanted.
+fn redirected(shared: &Shared, peer: &Peer, request: &HyperRequest<Incoming>) -> Option<Response> {
     if !shared.config.redirect_https || peer.tls || shared.tls.is_none() {
         return None;
     }
