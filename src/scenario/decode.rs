@@ -132,6 +132,18 @@ impl FromNode for u64 {
     }
 }
 
+impl FromNode for f64 {
+    fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
+        match &node.kind {
+            Kind::Number(n, _) => n.as_f64(),
+            _ => {
+                errors.push(mismatch(node, "a number"));
+                None
+            }
+        }
+    }
+}
+
 impl FromNode for DurationText {
     fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
         Scalar::from_node(node, errors).map(DurationText)
@@ -220,23 +232,52 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Declares a mapping with fixed keys, each of them optional, together with how it is read.
+/// A mapping with fixed keys, all of them optional.
+pub trait Keyed: Sized {
+    /// The keys it may have, in the order they are shown.
+    fn keys() -> Vec<&'static str>;
+    /// Takes the values of its keys.
+    fn take(fields: &Fields, errors: &mut Vec<Diagnostic>) -> Self;
+}
+
+/// Declares a mapping with fixed keys, each of them optional, together with how it is read. A last
+/// field with `..` in front lends its own keys to the mapping.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! mapping {
     ($(#[$meta:meta])* $name:ident is $what:literal {
         $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
+        $(..$flat:ident: $flat_type:ty,)?
     }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, schemars::JsonSchema)]
+        #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         pub struct $name {
             $($(#[$field_meta])* #[schemars(default)] pub $field: Option<$type>,)*
+            $(
+                /// The keys it shares with others.
+                #[schemars(flatten)]
+                pub $flat: $flat_type,
+            )?
         }
 
-        impl $name {
-            /// The keys it may have.
-            pub const KEYS: &[&str] = &[$($crate::scenario::decode::key(stringify!($field)),)*];
+        impl $crate::scenario::decode::Keyed for $name {
+            fn keys() -> Vec<&'static str> {
+                #[allow(unused_mut, reason = "most mappings borrow no keys")]
+                let mut keys = vec![$($crate::scenario::decode::key(stringify!($field)),)*];
+                $(keys.extend(<$flat_type as $crate::scenario::decode::Keyed>::keys());)?
+                keys
+            }
+
+            fn take(
+                fields: &$crate::scenario::decode::Fields,
+                errors: &mut Vec<$crate::scenario::diagnostic::Diagnostic>,
+            ) -> Self {
+                $name {
+                    $($field: fields.take($crate::scenario::decode::key(stringify!($field)), errors),)*
+                    $($flat: <$flat_type as $crate::scenario::decode::Keyed>::take(fields, errors),)?
+                }
+            }
         }
 
         impl $crate::scenario::decode::FromNode for $name {
@@ -244,10 +285,9 @@ macro_rules! mapping {
                 node: &$crate::scenario::yaml::Node,
                 errors: &mut Vec<$crate::scenario::diagnostic::Diagnostic>,
             ) -> Option<Self> {
-                let fields = $crate::scenario::decode::Fields::of(node, $what, Self::KEYS, errors)?;
-                Some($name {
-                    $($field: fields.take($crate::scenario::decode::key(stringify!($field)), errors),)*
-                })
+                let known = <Self as $crate::scenario::decode::Keyed>::keys();
+                let fields = $crate::scenario::decode::Fields::of(node, $what, &known, errors)?;
+                Some(<Self as $crate::scenario::decode::Keyed>::take(&fields, errors))
             }
         }
     };

@@ -2,6 +2,8 @@
 
 pub mod encode;
 pub mod frame;
+pub mod stub;
 
 pub use encode::encode;
 pub use frame::Frame;
+pub use stub::{Coding, Eol, Field, Framing, Inside, SplitAt, Style};

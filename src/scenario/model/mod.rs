@@ -1,0 +1,168 @@
+//! A scenario that is valid by construction: what everything behind the loader works with.
+//!
+//! `answer` is what a request gets, `step` what a stream does, `topic` what is relayed.
+
+mod answer;
+mod cors;
+mod step;
+mod topic;
+
+use std::sync::Arc;
+
+use minijinja::Value;
+
+pub use answer::{
+    Answer, Body, Choice, Compression, Effects, Entry, Fault, Files, Header, Heartbeat, Limits, Numbers, Script,
+    Strike, Throttle, Wire,
+};
+pub use cors::{CorsPolicy, OriginRule};
+pub use step::{
+    Action, Assignments, Awaited, Branches, Data, Disconnect, End, EventTemplate, Follow, ForEach, From, Id, Items,
+    Pace, Publish, Raw, RawPiece, Repetition, Split, Step, Steps, TopicName, WaitFor,
+};
+pub use topic::{Gap, History, Slow, TopicRules, TopicSpec};
+
+use super::pattern::Pattern;
+use crate::expr::{Expr, Expressions};
+
+/// Which methods an endpoint takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Methods {
+    /// All.
+    Any,
+    /// These.
+    Only(Vec<String>),
+}
+
+impl Methods {
+    /// Whether a method is taken.
+    pub fn take(&self, method: &str) -> bool {
+        match self {
+            Methods::Any => true,
+            Methods::Only(list) => list.iter().any(|m| m == method),
+        }
+    }
+
+    /// As shown to people: `GET`, `GET, POST`, `ANY`.
+    pub fn describe(&self) -> String {
+        match self {
+            Methods::Any => "ANY".into(),
+            Methods::Only(list) => list.join(", "),
+        }
+    }
+}
+
+/// A host an endpoint answers for, compared without case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRule {
+    /// The name, in lower case; of `*.example.com` the part from the dot on.
+    pub name: String,
+    /// Whether any subdomain of the name is meant.
+    pub wildcard: bool,
+    /// The port; `None`: any.
+    pub port: Option<u16>,
+}
+
+impl HostRule {
+    /// Whether a `Host` header names it (RFC 9110 §7.2).
+    pub fn matches(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let (name, port) = match host.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+            Some((name, port)) => (name, port.parse().ok()),
+            None => (host.as_str(), None),
+        };
+        let named = match self.wildcard {
+            true => name.len() > self.name.len() && name.ends_with(&self.name),
+            false => name == self.name,
+        };
+        named && (self.port.is_none() || self.port == port)
+    }
+}
+
+/// An endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Method, path and place among equals (`GET /sse#0`): what seeds and attempts are keyed by.
+    pub key: String,
+    /// The paths; all capture the same names.
+    pub paths: Vec<Pattern>,
+    /// The methods.
+    pub methods: Methods,
+    /// The hosts; `None`: any.
+    pub hosts: Option<Vec<HostRule>>,
+    /// A condition.
+    pub when: Option<Expr>,
+    /// What counts as one client; `None`: the session.
+    pub client: Option<Expr>,
+    /// The answer, or the choice of answers.
+    pub choice: Choice,
+    /// Cross-origin rules; `None`: no CORS headers.
+    pub cors: Option<Arc<CorsPolicy>>,
+}
+
+impl Endpoint {
+    /// Whether it may be asked for under this host; `None`: the request names none.
+    pub fn serves_host(&self, host: Option<&str>) -> bool {
+        match &self.hosts {
+            None => true,
+            Some(rules) => host.is_some_and(|host| rules.iter().any(|rule| rule.matches(host))),
+        }
+    }
+
+    /// The paths as written, for people.
+    pub fn path(&self) -> String {
+        let paths: Vec<&str> = self.paths.iter().map(Pattern::source).collect();
+        paths.join(", ")
+    }
+}
+
+/// A whole scenario.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its seed, if it sets one.
+    pub seed: Option<u64>,
+    /// Its constants.
+    pub vars: Value,
+    /// Its topics.
+    pub topics: Vec<TopicSpec>,
+    /// Its endpoints, in matching order.
+    pub endpoints: Vec<Endpoint>,
+    /// Cross-origin rules for answers that no endpoint gives.
+    pub cors: Option<Arc<CorsPolicy>>,
+    /// Its compiled templates.
+    pub expressions: Expressions,
+}
+
+impl Scenario {
+    /// The declaration of a topic.
+    pub fn topic(&self, name: &str) -> Option<&TopicSpec> {
+        self.topics.iter().find(|t| t.name.matches(name).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_compared_without_case_and_by_port_if_one_is_given() {
+        let rule = |name: &str, wildcard, port| HostRule {
+            name: name.into(),
+            wildcard,
+            port,
+        };
+        for (rule, host, expected) in [
+            (rule("a.test", false, None), "A.test:8080", true),
+            (rule("a.test", false, Some(80)), "a.test:8080", false),
+            (rule("a.test", false, Some(80)), "a.test", false),
+            (rule(".a.test", true, None), "www.a.test", true),
+            (rule(".a.test", true, None), "a.test", false),
+            (rule("[::1]", false, Some(1)), "[::1]:1", true),
+            (rule("[::1]", false, None), "[::1]", true),
+        ] {
+            assert_eq!(rule.matches(host), expected, "{rule:?} {host}");
+        }
+    }
+}
