@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::board::Board;
 use crate::scenario::model::End;
 
 /// What a live stream is told from outside.
@@ -19,12 +20,19 @@ pub enum Order {
 }
 
 /// All open streams.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Connections {
+    board: Arc<Board>,
     next: AtomicU64,
     closing: AtomicBool,
-    live: Mutex<HashMap<u64, Arc<LiveConnection>>>,
-    left: Notify,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    live: HashMap<u64, Arc<LiveConnection>>,
+    /// How many there are of each endpoint.
+    counts: HashMap<Arc<str>, usize>,
 }
 
 /// One open stream.
@@ -34,6 +42,8 @@ pub struct LiveConnection {
     pub number: u64,
     /// The client.
     pub peer: SocketAddr,
+    /// The endpoint's key.
+    pub endpoint: Arc<str>,
     events: AtomicU64,
     bytes: AtomicU64,
     order: Mutex<Option<Order>>,
@@ -48,30 +58,75 @@ pub struct Registered {
 }
 
 impl Connections {
-    /// Adds a stream.
-    pub fn register(self: &Arc<Self>, peer: SocketAddr) -> Registered {
-        let live = Arc::new(LiveConnection {
-            number: self.next.fetch_add(1, Ordering::Relaxed) + 1,
-            peer,
-            events: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            order: Mutex::new(None),
-            ordered: Notify::new(),
-        });
-        lock(&self.live).insert(live.number, live.clone());
+    /// No streams yet; the board hears of those that come and go.
+    pub fn new(board: Arc<Board>) -> Connections {
+        Connections {
+            board,
+            next: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Adds a stream, unless its endpoint has as many open as it may have.
+    pub fn register(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        endpoint: &str,
+        most: Option<usize>,
+    ) -> Option<Registered> {
+        let live = {
+            let mut open = lock(&self.open);
+            let endpoint = match open.counts.get_key_value(endpoint) {
+                Some((_, count)) if most.is_some_and(|most| *count >= most) => return None,
+                Some((key, _)) => key.clone(),
+                None if most == Some(0) => return None,
+                None => endpoint.into(),
+            };
+            let live = self.connection(peer, endpoint.clone());
+            *open.counts.entry(endpoint).or_insert(0) += 1;
+            open.live.insert(live.number, live.clone());
+            live
+        };
         // Looked at after the insertion: a shutdown in between reaches it one way or the other.
         if self.closing() {
             live.order(Order::Shutdown);
         }
-        Registered {
+        self.board.changed();
+        Some(Registered {
             connections: self.clone(),
             live,
+        })
+    }
+
+    /// Something that plays without being anybody's stream: a feed.
+    pub fn unlisted(self: &Arc<Self>, name: &str) -> Registered {
+        Registered {
+            connections: self.clone(),
+            live: self.connection(([0, 0, 0, 0], 0).into(), name.into()),
         }
+    }
+
+    fn connection(&self, peer: SocketAddr, endpoint: Arc<str>) -> Arc<LiveConnection> {
+        Arc::new(LiveConnection {
+            number: self.next.fetch_add(1, Ordering::Relaxed) + 1,
+            peer,
+            endpoint,
+            events: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            order: Mutex::new(None),
+            ordered: Notify::new(),
+        })
     }
 
     /// How many streams are open.
     pub fn count(&self) -> usize {
-        lock(&self.live).len()
+        lock(&self.open).live.len()
+    }
+
+    /// How many streams of an endpoint are open.
+    pub fn count_of(&self, endpoint: &str) -> usize {
+        lock(&self.open).counts.get(endpoint).copied().unwrap_or(0)
     }
 
     /// Tells every stream, those to come included, that the server stops.
@@ -87,8 +142,28 @@ impl Connections {
 
     /// Tells every stream that is open now.
     pub fn order_all(&self, order: Order) {
-        let all: Vec<_> = lock(&self.live).values().cloned().collect();
-        all.iter().for_each(|live| live.order(order));
+        self.order_where(order, |_| true);
+    }
+
+    /// Tells those of the open streams that are meant.
+    pub fn order_where(&self, order: Order, meant: impl Fn(&LiveConnection) -> bool) {
+        let all: Vec<_> = lock(&self.open).live.values().cloned().collect();
+        all.iter().filter(|live| meant(live)).for_each(|live| live.order(order));
+    }
+
+    fn remove(&self, live: &LiveConnection) {
+        let mut open = lock(&self.open);
+        if open.live.remove(&live.number).is_none() {
+            return;
+        }
+        if let Some(count) = open.counts.get_mut(&live.endpoint) {
+            *count -= 1;
+            if *count == 0 {
+                open.counts.remove(&live.endpoint);
+            }
+        }
+        drop(open);
+        self.board.changed();
     }
 }
 
@@ -148,8 +223,7 @@ impl std::ops::Deref for Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.connections.live).remove(&self.live.number);
-        self.connections.left.notify_waiters();
+        self.connections.remove(&self.live);
     }
 }
 

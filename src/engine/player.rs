@@ -4,36 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connections::{Order, Registered};
+use super::outlet::{Blow, Outlet, Piece};
 use super::sink::{Gone, Sink};
+use super::stage::Stage;
+use super::waits::{Came, Waits};
 use crate::clock::Worker;
-use crate::plan::{Cue, Following, Plan};
-use crate::scenario::model::{End, From};
-use crate::topic::{Message, Start, Subscription, TooSlow, Topics};
+use crate::plan::{BranchId, Cue, Following, Plan, Write};
+use crate::scenario::model::{End, Gap};
+use crate::topic::Message;
 use crate::wire::Frame;
 
 /// A stream that is ready to be played to a client.
 pub struct Performance {
     pub(super) plan: Plan,
     pub(super) worker: Worker,
-    pub(super) topics: Arc<Topics>,
+    pub(super) stage: Arc<Stage>,
     pub(super) live: Registered,
-    pub(super) heartbeat: Option<Duration>,
-    pub(super) farewell: Option<Frame>,
-    pub(super) last_event_id: Option<Vec<u8>>,
+    pub(super) last_event_id: Option<Box<[u8]>>,
     /// When the stream began, on the clock.
     pub(super) began: Duration,
     /// When something was last written, on the clock: heartbeats count from there.
     pub(super) wrote: Duration,
-    pub(super) following: Option<Relay>,
-    /// The topic last relayed, and the number of its last message that was sent.
-    pub(super) relayed: Option<(String, u64)>,
-}
-
-/// A subscription under way.
-pub(super) struct Relay {
-    topic: String,
-    subscription: Subscription,
-    left: Option<u64>,
+    pub(super) waits: Waits,
+    pub(super) outlet: Option<Box<Outlet>>,
 }
 
 /// How a performance came to its end.
@@ -41,6 +34,8 @@ pub(super) struct Relay {
 pub enum Outcome {
     /// The script ended like this.
     Ended(End),
+    /// A fault or a limit ended it like this.
+    Struck(End),
     /// Somebody ended it from outside like this.
     Ordered(End),
     /// The client left.
@@ -58,6 +53,8 @@ pub enum Outcome {
 pub enum NotBegun {
     /// The script cannot go on.
     Failed(String),
+    /// The client resumes behind an id that the topic's history no longer has.
+    Gone,
     /// The server stops, or somebody ended it.
     Ordered,
 }
@@ -66,9 +63,11 @@ pub enum NotBegun {
 enum Stop {
     Gone,
     Order(Order),
+    /// It comes to its end by itself.
+    Over(Outcome),
 }
 
-impl std::convert::From<Gone> for Stop {
+impl From<Gone> for Stop {
     fn from(_: Gone) -> Stop {
         Stop::Gone
     }
@@ -80,7 +79,7 @@ impl Outcome {
         /// RFC 9113 §7: INTERNAL_ERROR.
         const INTERNAL_ERROR: u32 = 2;
         match self {
-            Outcome::Ended(end) | Outcome::Ordered(end) => Some(*end),
+            Outcome::Ended(end) | Outcome::Struck(end) | Outcome::Ordered(end) => Some(*end),
             Outcome::Left => None,
             Outcome::Shutdown => Some(End::Close),
             Outcome::Failed(_) | Outcome::TooSlow(_) => Some(End::Cut { code: INTERNAL_ERROR }),
@@ -91,6 +90,7 @@ impl Outcome {
     pub fn describe(&self) -> String {
         match self {
             Outcome::Ended(_) => "script ended".into(),
+            Outcome::Struck(_) => "fault or limit".into(),
             Outcome::Ordered(_) => "ended on order".into(),
             Outcome::Left => "client left".into(),
             Outcome::Shutdown => "shutdown".into(),
@@ -106,11 +106,9 @@ impl Performance {
         &self.live
     }
 
-    /// Whether the client resumes behind an id that is no longer known.
-    pub fn has_gap(&self) -> bool {
-        self.following
-            .as_ref()
-            .is_some_and(|relay| relay.subscription.gap())
+    /// What is done about an id to resume behind that is no longer known.
+    pub fn gap(&self) -> Option<Gap> {
+        self.waits.newest().and_then(|relay| relay.subscription.gap())
     }
 
     /// Waits until the head is due, and subscribes if the script begins with a topic: whoever has
@@ -122,73 +120,161 @@ impl Performance {
         if worker.wait(Some(*began), live.ordered()).await.is_some() {
             return Err(NotBegun::Ordered);
         }
-        self.subscribe_ahead(Duration::ZERO).map_err(NotBegun::Failed)
-    }
-
-    /// Subscribes if a topic comes next, before what precedes it is written.
-    fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
-        if !self.plan.follow_is_next(elapsed) {
-            return Ok(());
-        }
-        match self.plan.next(elapsed) {
-            Cue::Follow(what) => self.subscribe(what),
-            Cue::Fail(why) => Err(why),
+        self.subscribe_ahead(Duration::ZERO).map_err(NotBegun::Failed)?;
+        match self.gap() {
+            Some(Gap::Error) => Err(NotBegun::Gone),
             _ => Ok(()),
         }
     }
 
+    /// Subscribes if a topic comes next, before what precedes it is written.
+    fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
+        while self.plan.follow_is_next(elapsed) {
+            match self.plan.next(elapsed) {
+                Cue::Follow(branch, what) => self.subscribe(branch, what)?,
+                Cue::Fail(why) => return Err(why),
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
     /// Plays to the end; the sink comes back, to be ended as the outcome says.
     pub async fn play<S: Sink>(mut self, mut sink: S) -> (S, Outcome, u64, u64) {
-        let outcome = match self.perform(&mut sink).await {
-            Ok(outcome) => outcome,
-            Err(Stop::Gone) => Outcome::Left,
-            Err(Stop::Order(Order::End(end))) => Outcome::Ordered(end),
-            Err(Stop::Order(Order::Shutdown)) => self.say_farewell(&mut sink).await,
+        let mut outcome = match self.perform(&mut sink).await {
+            Stop::Over(outcome) => outcome,
+            Stop::Gone => Outcome::Left,
+            Stop::Order(Order::End(end)) => Outcome::Ordered(end),
+            Stop::Order(Order::Shutdown) => self.say_farewell(&mut sink).await,
         };
-        (sink, outcome, self.live.events(), self.live.bytes())
+        if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
+            outcome = self.let_go(&mut sink).await.err().unwrap_or(outcome);
+        }
+        let (events, bytes) = (self.live.events(), self.live.bytes());
+        self.conclude();
+        (sink, outcome, events, bytes)
     }
 
     async fn say_farewell<S: Sink>(&mut self, sink: &mut S) -> Outcome {
-        match self.farewell.take() {
-            Some(frame) if self.write(sink, std::slice::from_ref(&frame)).await.is_err() => Outcome::Left,
-            _ => Outcome::Shutdown,
+        let Some(frame) = self.stage.farewell.clone() else {
+            return Outcome::Shutdown;
+        };
+        match self.write(sink, frame, 1).await {
+            Ok(()) => Outcome::Shutdown,
+            Err(_) => Outcome::Left,
         }
     }
 
-    async fn perform<S: Sink>(&mut self, sink: &mut S) -> Result<Outcome, Stop> {
+    /// Writes what has been held back so far: the end is a clean one.
+    async fn let_go<S: Sink>(&mut self, sink: &mut S) -> Result<(), Outcome> {
+        let Some(rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
+            return Ok(());
+        };
+        if rest.is_empty() {
+            return Ok(());
+        }
+        sink.write(&[Frame::new(&rest)]).await.map_err(|Gone| Outcome::Left)
+    }
+
+    /// What the script does in the end, whatever ended the stream.
+    fn conclude(self) {
+        let Performance {
+            plan,
+            stage,
+            worker,
+            live,
+            ..
+        } = self;
+        // It is no longer among those that are open.
+        drop(live);
+        let Some(mut plan) = plan.epilogue() else { return };
+        let scenario = plan.scenario().clone();
         loop {
-            // A script that never waits would hear of nothing else.
-            if let Some(order) = self.live.given() {
-                return Err(Stop::Order(order));
-            }
-            if let Some(relay) = self.following.take() {
-                if let Some(outcome) = self.relay(relay, sink).await? {
-                    return Ok(outcome);
+            let failed = match plan.next(Duration::MAX) {
+                Cue::Publish(all) => stage.publish(&scenario, all).err().map(|e| e.to_string()),
+                Cue::Set(setting) => stage.set(&scenario, &setting).err(),
+                Cue::Signal(name) => {
+                    stage.board.signal(&name);
+                    None
                 }
-                // It may have subscribed to the next one already.
-                continue;
-            }
-            match self.plan.next(self.elapsed()) {
-                Cue::Wait(due) => self.wait(self.began + due, sink).await?,
-                Cue::Send(frame) => {
-                    if let Err(why) = self.send(frame, sink).await? {
-                        return Ok(Outcome::Failed(why));
-                    }
-                }
-                Cue::Follow(what) => {
-                    if let Err(why) = self.subscribe(what) {
-                        return Ok(Outcome::Failed(why));
-                    }
-                }
-                Cue::End(End::Hold) => self.wait_for_ever(sink).await?,
-                Cue::End(End::Stall) => {
-                    self.heartbeat = None;
-                    self.wait_for_ever(sink).await?;
-                }
-                Cue::End(end) => return Ok(Outcome::Ended(end)),
-                Cue::Fail(why) => return Ok(Outcome::Failed(why)),
+                Cue::Fail(why) => Some(why),
+                _ => break,
+            };
+            if let Some(why) = failed {
+                tracing::warn!("`finally` could not go on: {why}");
+                break;
             }
         }
+        drop(worker);
+    }
+
+    /// Plays until something ends it.
+    async fn perform<S: Sink>(&mut self, sink: &mut S) -> Stop {
+        loop {
+            if let Err(stop) = self.step(sink).await {
+                return stop;
+            }
+        }
+    }
+
+    async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        // A script that never waits would hear of nothing else.
+        if let Some(order) = self.live.given() {
+            return Err(Stop::Order(order));
+        }
+        let elapsed = self.elapsed();
+        if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
+            return self.suffer(blow, sink).await;
+        }
+        if !self.plan.is_mid_event() {
+            if let Some((branch, satisfied)) = self.waits.expired(elapsed) {
+                match satisfied {
+                    true => self.plan.release(branch, elapsed),
+                    false => self.plan.time_up(branch, elapsed),
+                }
+                return Ok(());
+            }
+            if let Some(came) = self.waits.backlog() {
+                return self.receive(came, sink).await;
+            }
+        }
+        match self.plan.next(elapsed) {
+            Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
+            Cue::Idle => self.wait(None, sink).await,
+            Cue::Send(write) => self.send(write, sink).await,
+            Cue::Follow(branch, what) => self.subscribe(branch, what).map_err(failed),
+            Cue::Await(branch, awaiting) => {
+                self.waits.wait(branch, awaiting);
+                Ok(())
+            }
+            Cue::End(End::Hold) => self.hold(sink).await,
+            Cue::End(End::Stall) => self.silence(None, sink).await,
+            Cue::End(end) => Err(Stop::Over(Outcome::Ended(end))),
+            Cue::Fail(why) => Err(failed(why)),
+            Cue::Quiet(until) => {
+                self.wrote = self.wrote.max(self.began + until);
+                Ok(())
+            }
+            effect => self.cause(effect).await.map_err(failed),
+        }
+    }
+
+    /// What changes the world around the stream.
+    async fn cause(&mut self, effect: Cue) -> Result<(), String> {
+        let scenario = self.plan.scenario().clone();
+        match effect {
+            Cue::Publish(all) => self
+                .stage
+                .publish(&scenario, all)
+                .map(drop)
+                .map_err(|e| e.to_string())?,
+            Cue::Set(setting) => self.stage.set(&scenario, &setting)?,
+            Cue::Signal(name) => self.stage.board.signal(&name),
+            Cue::Disconnect(which) => self.stage.disconnect(&which, &self.live),
+            Cue::Offline(how_long) => self.stage.go_offline(how_long).await,
+            _ => {}
+        }
+        Ok(())
     }
 
     fn elapsed(&self) -> Duration {
@@ -196,115 +282,139 @@ impl Performance {
     }
 
     /// Writes a step. If a topic comes next, it is subscribed to before.
-    async fn send<S: Sink>(&mut self, frame: Frame, sink: &mut S) -> Result<Result<(), String>, Stop> {
+    async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
-        self.write(sink, &[frame]).await?;
+        self.write(sink, write.frame, write.events).await?;
         self.quiet_since(due);
-        Ok(subscribed)
+        subscribed.map_err(failed)
     }
 
-    fn subscribe(&mut self, what: Following) -> Result<(), String> {
-        let relayed = self.relayed.as_ref().filter(|(topic, _)| *topic == what.topic);
-        let start = match (what.from, relayed, &self.last_event_id) {
-            (From::Earliest, ..) => Start::Earliest,
-            (From::Live, ..) => Start::Live,
-            // A later `follow` of a topic goes on where the one before stopped.
-            (From::LastEventId, Some((_, number)), _) => Start::Behind(*number),
-            (From::LastEventId, None, Some(id)) => Start::After(id),
-            (From::LastEventId, None, None) => Start::Live,
-        };
-        let subscription = self
-            .topics
-            .subscribe(&what.topic, start)
+    fn subscribe(&mut self, branch: BranchId, what: Following) -> Result<(), String> {
+        let scenario = self.plan.scenario().clone();
+        let topics = what.topics.clone();
+        let last = self.last_event_id.as_deref();
+        self.waits
+            .subscribe(branch, what, last, &self.stage, &scenario)
             .map_err(|e| e.to_string())?;
-        self.following = Some(Relay {
-            topic: what.topic,
-            subscription,
-            left: what.limit,
-        });
+        self.stage.feed(&scenario, &topics);
         Ok(())
     }
 
-    /// Relays messages until the limit is reached; `Some` if the stream must end.
-    async fn relay<S: Sink>(&mut self, mut relay: Relay, sink: &mut S) -> Result<Option<Outcome>, Stop> {
-        while relay.left != Some(0) {
-            if let Some(order) = self.live.given() {
-                return Err(Stop::Order(order));
+    /// Deals with what a branch waited for.
+    async fn receive<S: Sink>(&mut self, came: Came, sink: &mut S) -> Result<(), Stop> {
+        match came {
+            Came::TooSlow(missed) => Err(Stop::Over(Outcome::TooSlow(missed))),
+            Came::Awaited(branch) => {
+                self.plan.release(branch, self.elapsed());
+                Ok(())
             }
-            let next = match relay.subscription.backlog() {
-                Some(message) => Ok((message, false)),
-                None => self.live_message(&mut relay.subscription, sink).await?,
-            };
-            let (message, live) = match next {
-                Ok(message) => message,
-                Err(TooSlow { missed }) => return Ok(Some(Outcome::TooSlow(missed))),
-            };
-            relay.left = relay.left.map(|n| n - 1);
-            let mut subscribed = Ok(());
-            if relay.left == Some(0) {
-                self.relayed = Some((relay.topic.clone(), message.number));
-                self.plan.resume_at(self.elapsed());
-                subscribed = self.subscribe_ahead(self.elapsed());
-            }
-            let written = self.write(sink, std::slice::from_ref(&message.frame)).await;
-            if live {
-                relay.subscription.taken();
-            }
-            written?;
-            if let Err(why) = subscribed {
-                return Ok(Some(Outcome::Failed(why)));
+            Came::Message { relay, message, live } => {
+                if self.waits.relay(relay).subscription.gap() == Some(Gap::Error) {
+                    return Err(failed("the history no longer holds the client's last event id".into()));
+                }
+                self.relay(relay, &message, live, sink).await
             }
         }
-        Ok(None)
     }
 
-    async fn live_message<S: Sink>(
+    async fn relay<S: Sink>(
         &mut self,
-        subscription: &mut Subscription,
+        relay: usize,
+        message: &Message,
+        live: bool,
         sink: &mut S,
-    ) -> Result<Result<(Arc<Message>, bool), TooSlow>, Stop> {
-        loop {
-            let beat = self.next_heartbeat();
-            let Performance { worker, live, .. } = &mut *self;
-            let event = async {
-                tokio::select! {
-                    biased;
-                    order = live.ordered() => Err(Stop::Order(order)),
-                    message = subscription.live() => Ok(message),
-                    () = sink.gone() => Err(Stop::Gone),
+    ) -> Result<(), Stop> {
+        let taken = live.then(|| self.waits.relay(relay).subscription.receipt());
+        let mut subscribed = Ok(());
+        if let Some(branch) = self.waits.counted(relay, message) {
+            self.plan.release(branch, self.elapsed());
+            subscribed = self.subscribe_ahead(self.elapsed());
+        }
+        // In a style of its own the message goes through the plan: it comes with the next cues.
+        if !self.plan.relay(&message.event, self.elapsed()) {
+            self.write(sink, message.frame.clone(), 1).await?;
+        }
+        drop(taken);
+        subscribed.map_err(failed)
+    }
+
+    /// Waits for a time of the clock, what a branch waits for, the client or an order.
+    async fn wait<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
+        let mid_event = self.plan.is_mid_event();
+        let beat = if mid_event { None } else { self.next_heartbeat() };
+        let until = self.waits.first_until().filter(|_| !mid_event);
+        let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
+        let by_itself = until.into_iter().chain(strike).min().map(|time| self.began + time);
+        let first = due.into_iter().chain(by_itself).min();
+        let beats = beat.filter(|beat| first.is_none_or(|first| *beat < first));
+        let Performance {
+            worker,
+            live,
+            waits,
+            stage,
+            ..
+        } = &mut *self;
+        let event = async {
+            let came = async {
+                match mid_event {
+                    true => std::future::pending().await,
+                    false => waits.come(stage, &live.endpoint).await,
                 }
             };
-            match worker.wait(beat, event).await {
-                Some(message) => return Ok(message?.map(|m| (m, true))),
-                None => self.beat(sink).await?,
+            tokio::select! {
+                biased;
+                order = live.ordered() => Err(Stop::Order(order)),
+                came = came => Ok(came),
+                () = sink.gone() => Err(Stop::Gone),
             }
+        };
+        match worker.wait(beats.or(first), event).await {
+            Some(came) => self.receive(came?, sink).await,
+            None if beats.is_some() => self.beat(sink).await,
+            None => Ok(()),
         }
     }
 
-    async fn wait<S: Sink>(&mut self, due: Duration, sink: &mut S) -> Result<(), Stop> {
+    /// Open for ever, with heartbeats; what may go wrong still does.
+    async fn hold<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
         loop {
-            let beat = self.next_heartbeat().filter(|beat| *beat < due);
-            match self.interruption(Some(beat.unwrap_or(due)), sink).await {
-                Some(stop) => return Err(stop),
-                None if beat.is_some() => self.beat(sink).await?,
-                None => return Ok(()),
+            let elapsed = self.elapsed();
+            if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
+                self.suffer(blow, sink).await?;
+            }
+            let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
+            let strike = strike.map(|time| self.began + time);
+            let beat = self
+                .next_heartbeat()
+                .filter(|beat| strike.is_none_or(|strike| *beat < strike));
+            self.undisturbed(beat.or(strike), sink).await?;
+            if beat.is_some() {
+                self.beat(sink).await?;
             }
         }
     }
 
-    async fn wait_for_ever<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        loop {
-            let beat = self.next_heartbeat();
-            match self.interruption(beat, sink).await {
-                Some(stop) => return Err(stop),
-                None => self.beat(sink).await?,
-            }
+    /// A fault strikes.
+    async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
+        match blow {
+            Blow::End(End::Stall) => self.silence(None, sink).await,
+            Blow::End(End::Hold) => self.hold(sink).await,
+            Blow::End(end) => Err(Stop::Over(Outcome::Struck(end))),
+            Blow::Stall(how_long) => self.silence(Some(how_long), sink).await,
         }
     }
 
-    /// Waits until a time of the clock; `Some` if the client or an order came first.
-    async fn interruption<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Option<Stop> {
+    /// Silence, even of heartbeats; `None`: for ever.
+    async fn silence<S: Sink>(&mut self, how_long: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
+        let due = how_long.map(|how_long| self.worker.clock().now() + how_long);
+        self.undisturbed(due, sink).await?;
+        self.wrote = self.worker.clock().now();
+        Ok(())
+    }
+
+    /// Waits until a time of the clock; an error if the client or an order came first.
+    async fn undisturbed<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
         let Performance { worker, live, .. } = self;
         let event = async {
             tokio::select! {
@@ -313,35 +423,97 @@ impl Performance {
                 () = sink.gone() => Stop::Gone,
             }
         };
-        worker.wait(due, event).await
+        match worker.wait(due, event).await {
+            Some(stop) => Err(stop),
+            None => Ok(()),
+        }
     }
 
     fn next_heartbeat(&self) -> Option<Duration> {
-        self.heartbeat.map(|beat| self.wrote + beat)
+        let heartbeat = self.plan.script().heartbeat.as_ref()?;
+        Some(self.wrote + heartbeat.every)
     }
 
     /// Heartbeats count from when something was due, not from when its write finished: they do not
     /// drift. After a write that was held up they count from now, instead of catching up.
     fn quiet_since(&mut self, due: Duration) {
         let now = self.worker.clock().now();
-        let held_up = self.heartbeat.is_some_and(|beat| now >= due + beat);
+        let every = self.plan.script().heartbeat.as_ref().map(|heartbeat| heartbeat.every);
+        let held_up = every.is_some_and(|every| now >= due + every);
         self.wrote = if held_up { now } else { due };
     }
 
     async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
         let due = self.next_heartbeat().unwrap_or(self.wrote);
-        let frame = Frame::new(b":\n\n");
-        sink.write(std::slice::from_ref(&frame)).await?;
-        self.live.wrote(0, frame.len() as u64);
+        let at = due.saturating_sub(self.began);
+        if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
+            self.write(sink, frame, 0).await?;
+        }
         self.quiet_since(due);
         Ok(())
     }
 
-    async fn write<S: Sink>(&mut self, sink: &mut S, frames: &[Frame]) -> Result<(), Stop> {
-        sink.write(frames).await?;
-        self.live
-            .wrote(frames.len() as u64, frames.iter().map(|f| f.len() as u64).sum());
+    /// Writes a frame, through what stands between the script and its client.
+    async fn write<S: Sink>(&mut self, sink: &mut S, frame: Frame, events: u64) -> Result<(), Stop> {
+        let length = frame.len() as u64;
+        if self.outlet.is_some() {
+            self.write_through(sink, &frame, events).await?;
+        } else {
+            sink.write(std::slice::from_ref(&frame)).await?;
+        }
+        self.live.wrote(events, length);
         self.wrote = self.worker.clock().now();
         Ok(())
     }
+
+    async fn write_through<S: Sink>(&mut self, sink: &mut S, frame: &Frame, events: u64) -> Result<(), Stop> {
+        let elapsed = self.elapsed();
+        let due = self.began + self.plan.due();
+        let Some(outlet) = &mut self.outlet else { return Ok(()) };
+        if !outlet.admit(events, frame.len() as u64) {
+            return Err(Stop::Over(Outcome::Struck(End::Close)));
+        }
+        let latency = outlet.latency(&self.plan, elapsed).map_err(|error| failed(error.0))?;
+        outlet.arrived = outlet.arrived.max(due + latency);
+        let mut bytes = outlet.through(&frame.body());
+        self.slices(sink, &mut bytes).await
+    }
+
+    /// Writes bytes as fast as the network is to be, until a fault strikes.
+    async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
+        loop {
+            let Some(outlet) = &mut self.outlet else { return Ok(()) };
+            let arrived = outlet.arrived;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            if arrived > self.worker.clock().now() {
+                self.undisturbed(Some(arrived), sink).await?;
+            }
+            let Some(outlet) = &mut self.outlet else { return Ok(()) };
+            match outlet.piece(bytes) {
+                None => return Ok(()),
+                Some(Piece::Write(frame, pause)) => {
+                    outlet.arrived = self.worker.clock().now() + pause;
+                    sink.write(&[frame]).await?;
+                }
+                Some(Piece::Part(frame, length, Blow::Stall(how_long))) => {
+                    if length > 0 {
+                        sink.write(&[frame]).await?;
+                    }
+                    self.silence(Some(how_long), sink).await?;
+                }
+                Some(Piece::Part(frame, length, blow)) => {
+                    if length > 0 {
+                        sink.write_part(&frame, length).await?;
+                    }
+                    return self.suffer(blow, sink).await;
+                }
+            }
+        }
+    }
+}
+
+fn failed(why: String) -> Stop {
+    Stop::Over(Outcome::Failed(why))
 }

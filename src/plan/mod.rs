@@ -1,9 +1,15 @@
 //! Answer + seed → cues: pure. What happens next in a stream, and when; the player does it.
+//!
+//! `branch` walks one list of steps, `script` carries out what is due next among all of them,
+//! `output` turns what they send into writes, `ahead` looks ahead.
 
+mod ahead;
+mod branch;
 mod cue;
 mod event;
+mod output;
 mod script;
 
-pub use cue::{Cue, Following};
-pub use event::{pace, render_event, to_bytes};
-pub use script::Plan;
+pub use cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
+pub use event::{PublishFault, pace, render_event, render_publish, render_raw, render_setting, to_bytes};
+pub use script::{Chance, Plan};

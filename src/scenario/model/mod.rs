@@ -20,7 +20,7 @@ pub use step::{
     Action, Assignments, Awaited, Branches, Data, Disconnect, End, EventTemplate, Follow, ForEach, From, Id, Items,
     Pace, Publish, Raw, RawPiece, Repetition, Split, Step, Steps, TopicName, WaitFor,
 };
-pub use topic::{Gap, History, Slow, TopicRules, TopicSpec};
+pub use topic::{Gap, History, Selector, Slow, TopicRules, TopicSpec};
 
 use super::pattern::Pattern;
 use crate::expr::{Expr, Expressions};

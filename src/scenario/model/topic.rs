@@ -61,3 +61,12 @@ pub struct TopicSpec {
     /// What is published from the first follower on.
     pub feed: Option<Steps>,
 }
+
+/// Topics that are meant: one by its name, or all that fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// The topic of this name.
+    Name(String),
+    /// All topics whose names fit, those to come included.
+    Pattern(Pattern),
+}

@@ -1,0 +1,385 @@
+//! One list of steps under way, on its own time: repetitions, lists inside lists, and when the
+//! next step is due.
+//!
+//! A step's due time counts from the previous step's due time, never from when a write finished:
+//! a slow client does not stretch the script, and the same seed gives the same schedule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use minijinja::Value;
+use minijinja::value::Serde;
+use serde_json::Value as Json;
+
+use super::event::pace;
+use crate::expr::{Expr, Expressions, Moment, RenderError, RequestScope};
+use crate::random::Draw;
+use crate::scenario::model::{Action, ForEach, Items, Pace, Repetition, Step, Steps, WaitFor};
+
+/// Lists that may end one after the other before the script counts as running wild.
+const IDLE_STEPS: u32 = 10_000;
+
+/// What a branch sees besides its own: the scenario's templates, and the moment without its time.
+pub(super) struct Surroundings<'p> {
+    pub(super) expressions: &'p Expressions,
+    pub(super) seq: u64,
+    pub(super) began_ms: u64,
+}
+
+/// A list of steps under way.
+pub(super) struct Branch {
+    pub(super) scope: RequestScope,
+    pub(super) timing: Draw,
+    levels: Vec<Level>,
+    /// When the last step was due, since the stream began.
+    pub(super) due: Duration,
+    /// The step that comes next, its due time known: a place in a list.
+    next: Option<(Steps, usize)>,
+    /// Why the next step has no due time. Found when looking ahead, told when its turn comes.
+    pub(super) failed: Option<RenderError>,
+    pub(super) state: State,
+    /// The branch that waits for this one.
+    pub(super) parent: Option<usize>,
+    /// What is gathered for one write.
+    gathered: Option<Gathered>,
+}
+
+/// Bytes for one write, and how many events are in them.
+#[derive(Default, Clone)]
+pub(super) struct Gathered {
+    pub(super) bytes: Vec<u8>,
+    pub(super) events: u64,
+}
+
+/// Whether a branch goes on by itself.
+#[derive(Clone)]
+pub(super) enum State {
+    /// It does.
+    Running,
+    /// It waits for the player; if its time is up, these steps come first.
+    Waiting(Option<Arc<WaitFor>>),
+    /// It waits for so many branches of its own.
+    Joining(usize),
+    /// All its steps are done.
+    Done,
+}
+
+#[derive(Clone)]
+struct Level {
+    steps: Steps,
+    at: usize,
+    kind: Kind,
+}
+
+/// What comes when a list of steps is at its end.
+#[derive(Clone)]
+enum Kind {
+    /// The list around it.
+    Once,
+    /// The next round.
+    Round(Box<Round>),
+    /// The next entry.
+    Each(Box<Each>),
+    /// The write of what was gathered.
+    Gather,
+}
+
+/// A repetition under way.
+#[derive(Clone)]
+struct Round {
+    every: Option<Pace>,
+    left: Option<u64>,
+    condition: Option<Expr>,
+    /// When the round was due by the schedule.
+    due: Duration,
+}
+
+/// A list whose entries are gone through.
+#[derive(Clone)]
+struct Each {
+    items: Arc<[Json]>,
+    at: usize,
+    rules: Arc<ForEach>,
+    due: Duration,
+}
+
+impl Branch {
+    pub(super) fn new(steps: Steps, scope: RequestScope, timing: Draw, due: Duration) -> Branch {
+        let root = Level {
+            steps,
+            at: 0,
+            kind: Kind::Once,
+        };
+        Branch {
+            scope,
+            timing,
+            levels: vec![root],
+            due,
+            next: None,
+            failed: None,
+            state: State::Running,
+            parent: None,
+            gathered: None,
+        }
+    }
+
+    /// A branch beside others, with names and draws of its own.
+    pub(super) fn fork(&self, steps: Steps, index: usize, parent: usize) -> Branch {
+        let index = index as u64;
+        let mut branch = Branch::new(steps, self.scope.fork(index), self.timing.fork(index), self.due);
+        branch.parent = Some(parent);
+        branch
+    }
+
+    /// The same branch with names and draws of its own, to look ahead with.
+    pub(super) fn copy(&self) -> Branch {
+        Branch {
+            scope: self.scope.copy(),
+            timing: self.timing.clone(),
+            levels: self.levels.clone(),
+            due: self.due,
+            next: self.next.clone(),
+            failed: self.failed.clone(),
+            state: self.state.clone(),
+            parent: self.parent,
+            gathered: self.gathered.clone(),
+        }
+    }
+
+    /// Moves its whole schedule to an earlier time.
+    pub(super) fn shift(&mut self, by: Duration) {
+        self.due = self.due.saturating_sub(by);
+        for level in &mut self.levels {
+            match &mut level.kind {
+                Kind::Round(round) => round.due = round.due.saturating_sub(by),
+                Kind::Each(each) => each.due = each.due.saturating_sub(by),
+                Kind::Once | Kind::Gather => {}
+            }
+        }
+    }
+
+    /// The step that comes next.
+    pub(super) fn peek(&self) -> Option<&Step> {
+        self.next.as_ref().map(|(steps, at)| &steps[*at])
+    }
+
+    /// Takes the step that comes next: its list, and its place there.
+    pub(super) fn take(&mut self) -> Option<(Steps, usize)> {
+        self.next.take()
+    }
+
+    pub(super) fn moment(&self, around: &Surroundings) -> Moment {
+        let elapsed_ms = self.due.as_millis() as u64;
+        Moment {
+            seq: around.seq,
+            elapsed_ms,
+            now_ms: around.began_ms + elapsed_ms,
+        }
+    }
+
+    /// Finds the next step and when it is due. What has been gathered for one write comes out when
+    /// its steps are done.
+    pub(super) fn advance(&mut self, around: &Surroundings) -> Result<Option<Gathered>, RenderError> {
+        for _ in 0..IDLE_STEPS {
+            let Some(level) = self.levels.last_mut() else {
+                self.state = State::Done;
+                return Ok(None);
+            };
+            if level.at < level.steps.len() {
+                let place = (level.steps.clone(), level.at);
+                level.at += 1;
+                self.due += self.delay(&place.0[place.1].after, around)?;
+                self.next = Some(place);
+                return Ok(None);
+            }
+            if let Some(gathered) = self.finish_level(around)? {
+                return Ok(Some(gathered));
+            }
+        }
+        Err(wild())
+    }
+
+    /// The end of a list of steps: its next round or entry, or back to the list around it.
+    fn finish_level(&mut self, around: &Surroundings) -> Result<Option<Gathered>, RenderError> {
+        let Some(level) = self.levels.last_mut() else {
+            return Ok(None);
+        };
+        let again = match &mut level.kind {
+            Kind::Once | Kind::Gather => false,
+            Kind::Round(round) => match &mut round.left {
+                Some(left) => {
+                    *left -= 1;
+                    *left > 0
+                }
+                None => true,
+            },
+            Kind::Each(each) => {
+                each.at += 1;
+                each.at < each.items.len()
+            }
+        };
+        if again {
+            level.at = 0;
+            self.begin_round(around)?;
+            return Ok(None);
+        }
+        let level = self.levels.pop();
+        let gathers = level.is_some_and(|level| matches!(level.kind, Kind::Gather));
+        Ok(if gathers { self.gathered.take() } else { None })
+    }
+
+    /// Steps inside the step at hand.
+    pub(super) fn enter(&mut self, steps: Steps) {
+        self.push(steps, Kind::Once);
+    }
+
+    /// Steps whose bytes are gathered for one write.
+    pub(super) fn gather(&mut self, steps: Steps) {
+        self.gathered = Some(Gathered::default());
+        self.push(steps, Kind::Gather);
+    }
+
+    /// Where bytes go while they are gathered.
+    pub(super) fn gathering(&mut self) -> Option<&mut Gathered> {
+        self.gathered.as_mut()
+    }
+
+    fn push(&mut self, steps: Steps, kind: Kind) {
+        self.levels.push(Level { steps, at: 0, kind });
+    }
+
+    /// Steps that are repeated.
+    pub(super) fn repeat(
+        &mut self,
+        repetition: &Repetition,
+        steps: Steps,
+        around: &Surroundings,
+    ) -> Result<(), RenderError> {
+        if repetition.times == Some(0) {
+            return Ok(());
+        }
+        let round = Round {
+            every: repetition.every.clone(),
+            left: repetition.times,
+            condition: repetition.condition.clone(),
+            due: self.due,
+        };
+        self.push(steps, Kind::Round(Box::new(round)));
+        self.begin_round(around)
+    }
+
+    /// Steps for each entry of a list.
+    pub(super) fn for_each(&mut self, rules: &Arc<ForEach>, around: &Surroundings) -> Result<(), RenderError> {
+        let items = match &rules.items {
+            Items::Fixed(items) => items.clone(),
+            Items::Tree(tree) => {
+                let moment = self.moment(around);
+                match around.expressions.tree(tree, &self.scope, moment)? {
+                    Json::Array(items) => items.into(),
+                    other => return Err(no_list(&other)),
+                }
+            }
+        };
+        if items.is_empty() {
+            return Ok(());
+        }
+        let each = Each {
+            items,
+            at: 0,
+            rules: rules.clone(),
+            due: self.due,
+        };
+        self.push(rules.steps.clone(), Kind::Each(Box::new(each)));
+        self.begin_round(around)
+    }
+
+    /// Moves on to the round's time: by the schedule, which does not drift when a round takes long.
+    fn begin_round(&mut self, around: &Surroundings) -> Result<(), RenderError> {
+        let (every, condition) = match self.levels.last().map(|level| &level.kind) {
+            Some(Kind::Round(round)) => (round.every.clone(), round.condition.clone()),
+            Some(Kind::Each(each)) => (each.rules.every.clone(), None),
+            _ => return Ok(()),
+        };
+        if let Some(every) = every {
+            let interval = self.delay(&every, around)?;
+            if interval.is_zero() && matches!(every, Pace::Template(_)) {
+                return Err(RenderError("an interval of 0 repeats without a pause".into()));
+            }
+            if let Some(due) = self.round_due() {
+                *due += interval;
+                self.due = self.due.max(*self.round_due().unwrap_or(&mut Duration::ZERO));
+            }
+        }
+        if let Some(condition) = condition {
+            let moment = self.moment(around);
+            if !around.expressions.holds(&condition, &self.scope, moment)? {
+                self.levels.pop();
+                return Ok(());
+            }
+        }
+        if let Some(Kind::Each(each)) = self.levels.last().map(|level| &level.kind) {
+            let item = Value::from(Serde(each.items[each.at].clone()));
+            self.scope.bind(&each.rules.name, item);
+        }
+        Ok(())
+    }
+
+    fn round_due(&mut self) -> Option<&mut Duration> {
+        match self.levels.last_mut().map(|level| &mut level.kind) {
+            Some(Kind::Round(round)) => Some(&mut round.due),
+            Some(Kind::Each(each)) => Some(&mut each.due),
+            _ => None,
+        }
+    }
+
+    /// How long a delay is this time.
+    pub(super) fn delay(&mut self, after: &Pace, around: &Surroundings) -> Result<Duration, RenderError> {
+        let moment = self.moment(around);
+        pace(after, &mut self.timing, around.expressions, &self.scope, moment)
+    }
+
+    /// Whether the next step is a topic to relay, or leads to one without anything in between:
+    /// walks on as far as that takes.
+    pub(super) fn follow_is_next(&mut self, elapsed: Duration, around: &Surroundings) -> Result<bool, RenderError> {
+        for _ in 0..IDLE_STEPS {
+            // What is gathered comes out when the next step is looked for: not here.
+            if self.gathered.is_some() || self.failed.is_some() {
+                return Ok(false);
+            }
+            if self.next.is_none() {
+                self.advance(around)?;
+            }
+            let Some(step) = self.peek().filter(|_| self.due <= elapsed) else {
+                return Ok(false);
+            };
+            match &step.action {
+                Action::Follow(_) => return Ok(true),
+                Action::Repeat { repetition, steps } => {
+                    let (repetition, steps) = (repetition.clone(), steps.clone());
+                    self.next = None;
+                    self.repeat(&repetition, steps, around)?;
+                }
+                Action::Wait => self.next = None,
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn no_list(value: &Json) -> RenderError {
+    let kind = match value {
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a mapping",
+    };
+    RenderError(format!("`for_each` needs a list, this is {kind}"))
+}
+
+/// What a script is told that neither sends nor waits.
+pub(super) fn wild() -> RenderError {
+    RenderError("the script runs in circles without sending or waiting".into())
+}

@@ -1,0 +1,97 @@
+//! What a stream sends → writes: style, byte order marks, cuts.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::cue::Write;
+use super::event::pace;
+use crate::expr::{Expressions, Moment, RenderError, RequestScope};
+use crate::random::Draw;
+use crate::scenario::model::{Pace, Split, Wire};
+use crate::wire::{Frame, split};
+
+/// The byte order mark in UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// Writes that are still to be made of what was sent last.
+#[derive(Clone)]
+pub(super) struct Output {
+    /// Chance for cuts and the time between them.
+    draw: Draw,
+    pieces: VecDeque<Write>,
+    gap: Pace,
+    /// When the next piece is due.
+    due: Duration,
+}
+
+impl Output {
+    /// Begins with the byte order marks that are asked for.
+    pub(super) fn new(wire: &Wire, draw: Draw) -> Output {
+        let mut output = Output {
+            draw,
+            pieces: VecDeque::new(),
+            gap: Pace::ZERO,
+            due: Duration::ZERO,
+        };
+        if wire.boms > 0 {
+            output.stage(BOM.repeat(wire.boms.into()), 0, wire.split.as_deref(), Duration::ZERO);
+        }
+        output
+    }
+
+    /// Whether something is being written that nothing may come between.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.pieces.is_empty()
+    }
+
+    /// When the next piece is due.
+    pub(super) fn due(&self) -> Duration {
+        self.due
+    }
+
+    /// Takes bytes to be written from `now` on.
+    pub(super) fn stage(&mut self, bytes: Vec<u8>, events: u64, cuts: Option<&Split>, now: Duration) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.due = self.due.max(now);
+        let Some(cuts) = cuts else {
+            let frame = Frame::new(&bytes);
+            self.gap = Pace::ZERO;
+            return self.pieces.push_back(Write { frame, events });
+        };
+        self.gap = cuts.gap.clone();
+        let ranges = split(&bytes, &cuts.at, &mut self.draw);
+        let last = ranges.len().saturating_sub(1);
+        self.pieces.extend(ranges.into_iter().enumerate().map(|(i, range)| Write {
+            frame: Frame::new(&bytes[range]),
+            events: if i == last { events } else { 0 },
+        }));
+    }
+
+    /// The next piece, if there is one.
+    pub(super) fn take(
+        &mut self,
+        expressions: &Expressions,
+        scope: &RequestScope,
+        moment: Moment,
+    ) -> Result<Option<Write>, RenderError> {
+        let Some(write) = self.pieces.pop_front() else {
+            return Ok(None);
+        };
+        if self.is_busy() {
+            self.due += pace(&self.gap, &mut self.draw, expressions, scope, moment)?;
+        }
+        Ok(Some(write))
+    }
+
+    /// Its chance, for another output.
+    pub(super) fn into_draw(self) -> Draw {
+        self.draw
+    }
+
+    /// Moves what is left to an earlier time.
+    pub(super) fn shift(&mut self, by: Duration) {
+        self.due = self.due.saturating_sub(by);
+    }
+}
