@@ -6,6 +6,7 @@
 mod answer;
 pub mod catalog;
 pub mod connections;
+pub mod gate;
 pub mod memory;
 mod player;
 mod refusal;
@@ -24,6 +25,7 @@ use crate::session::Session;
 use crate::wire::{Frame, encode};
 use catalog::Catalog;
 use connections::Connections;
+use gate::Gate;
 
 /// Answers requests from the current scenario.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Engine {
     pub session: Session,
     /// The open streams.
     pub connections: Arc<Connections>,
+    /// Whether new connections are let in.
+    pub gate: Arc<Gate>,
     /// The seed that the scenario does not override: from the command line, or drawn at start.
     seed: Seed,
     farewell: Option<Frame>,
@@ -55,6 +59,7 @@ impl Engine {
             catalog: Catalog::new(scenario),
             session,
             connections: Arc::default(),
+            gate: Arc::default(),
             seed,
             farewell: farewell.map(|event| Frame::new(&encode(event))),
         }

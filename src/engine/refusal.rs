@@ -1,7 +1,5 @@
 //! Answers that no endpoint gives: why not, as a problem document.
 
-use std::time::Duration;
-
 use super::{Head, Reply, ReplyBody};
 use crate::expr::{BadParams, RenderError};
 use crate::matching::{self, Miss};
@@ -40,11 +38,8 @@ pub(super) fn options(scenario: &Scenario, request: &Request) -> Reply {
     head.push("allow", methods.join(", "));
     let body = ReplyBody::Full(bytes::Bytes::new());
     Reply {
-        head,
-        after: Duration::ZERO,
-        body,
-        cors: None,
         allow: Some(methods),
+        ..Reply::new(head, body)
     }
 }
 

@@ -60,11 +60,8 @@ impl Visit<'_> {
             body = ReplyBody::Full(bytes::Bytes::new());
         }
         Ok(Reply {
-            head,
             after,
-            body,
-            cors: None,
-            allow: None,
+            ..Reply::new(head, body)
         })
     }
 

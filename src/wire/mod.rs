@@ -2,6 +2,8 @@
 
 pub mod encode;
 pub mod frame;
+pub mod framing;
 
 pub use encode::encode;
 pub use frame::Frame;
+pub use framing::Framing;
