@@ -38,6 +38,10 @@ pub async fn play(
             let status = head.status;
             return Ok(Played { status, failed: None });
         }
+        ReplyBody::Nothing(_) => {
+            let status = head.status;
+            return Ok(Played { status, failed: None });
+        }
         ReplyBody::Stream(performance) => performance,
     };
     let sink = MemorySink::default();

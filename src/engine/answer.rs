@@ -2,34 +2,32 @@
 
 use std::sync::Arc;
 
+use super::choose::Chosen;
 use super::refusal::{Refusal, is_preflight, missed, options, refuse};
 use super::visit::Visit;
 use super::{Engine, Reply};
 use crate::expr::{BadParams, Moment, RenderError, RequestScope};
 use crate::matching::{self, Captures, Match, Miss};
+use crate::plan::Chance;
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::{CorsPolicy, Endpoint, Methods};
 
-/// Every request of a session counts as one client's unless the scenario tells them apart.
-const ONE_CLIENT: &str = "";
-
-/// What a visit uses up.
-enum Take {
-    /// Nothing: HEAD has no effects.
-    Nothing,
-    /// An attempt: the one its condition was asked with, if it has one.
-    Attempt(Option<u64>),
-}
-
 /// What was seen on the way to an endpoint.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     /// Why a condition could not read the request, if one could not.
     bad: Option<BadParams>,
-    /// The attempt with which the last condition was asked.
-    attempt: Option<u64>,
+}
+
+impl Seen {
+    /// Remembers why a condition could not read the request.
+    pub(super) fn note(&mut self, scope: &RequestScope) {
+        if let Some(broken) = scope.bad_params() {
+            self.bad.get_or_insert(broken);
+        }
+    }
 }
 
 impl Engine {
@@ -51,16 +49,16 @@ impl Engine {
         let found = self.find(scenario, request, &request.method, &mut seen);
         Some(match found {
             // `ANY` names neither OPTIONS nor HEAD: they mean there what they mean everywhere.
-            Ok(Match::Found(endpoint, _)) if endpoint.methods == Methods::Any && is_preflight(request) => {
+            Ok(Match::Found(endpoint, ..)) if endpoint.methods == Methods::Any && is_preflight(request) => {
                 options(scenario, request).with_cors(endpoint.cors.clone())
             }
-            Ok(Match::Found(endpoint, captures)) => {
+            Ok(Match::Found(endpoint, captures, chosen)) => {
                 let head_only = request.method == "HEAD" && endpoint.methods == Methods::Any;
-                let visit = match head_only {
-                    true => Take::Nothing,
-                    false => Take::Attempt(seen.attempt.filter(|_| endpoint.when.is_some())),
-                };
-                return self.visit(scenario, request, endpoint, captures, visit);
+                let counts: Vec<_> = chosen.counts.iter().map(|(key, n)| (key.as_str(), *n)).collect();
+                if !head_only && !self.session.take_attempts(&chosen.client, &counts) {
+                    return None;
+                }
+                self.visit(scenario, request, endpoint, captures, &chosen, head_only)
             }
             Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(scenario, request),
             Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {
@@ -81,9 +79,8 @@ impl Engine {
     /// GET's head without its effects.
     fn head(&self, scenario: &Arc<Scenario>, request: &Arc<Request>) -> Reply {
         match self.find(scenario, request, "GET", &mut Seen::default()) {
-            Ok(Match::Found(endpoint, captures)) => {
-                let visited = self.visit(scenario, request, endpoint, captures, Take::Nothing);
-                visited.expect("only an attempt that is taken can be lost")
+            Ok(Match::Found(endpoint, captures, chosen)) => {
+                self.visit(scenario, request, endpoint, captures, &chosen, true)
             }
             Ok(Match::Missed(miss)) => missed(request, miss).with_cors(self.cors_of(scenario, request)),
             Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
@@ -93,7 +90,7 @@ impl Engine {
     /// The rules of the first endpoint on the path, whatever its method: what a preflight asks for.
     pub fn cors_of(&self, scenario: &Scenario, request: &Request) -> Option<Arc<CorsPolicy>> {
         let asked = request.header("access-control-request-method");
-        let mut on_path = matching::on_path(scenario, &request.path);
+        let mut on_path = matching::on_path(scenario, request);
         let method = asked.map_or(request.method.as_bytes(), |method| method);
         match on_path
             .clone()
@@ -111,48 +108,43 @@ impl Engine {
         request: &Arc<Request>,
         method: &str,
         seen: &mut Seen,
-    ) -> Result<Match<'s>, RenderError> {
-        matching::find(scenario, method, request, |endpoint, when, captures| {
-            let attempt = self.session.attempt(&endpoint.key, ONE_CLIENT);
-            let scope = self.scope(
-                scenario,
-                request,
-                endpoint,
-                captures.clone(),
-                attempt,
-                Purpose::Matching,
-            );
-            seen.attempt = Some(attempt);
-            let holds = scenario.expressions.holds(when, &scope, self.moment());
-            if let Some(broken) = scope.bad_params() {
-                seen.bad.get_or_insert(broken);
-            }
-            holds
+    ) -> Result<Match<'s, Chosen>, RenderError> {
+        matching::find(scenario, method, request, |endpoint, captures| {
+            self.choose(scenario, request, endpoint, captures, seen)
         })
     }
 
-    fn scope(
+    /// What expressions see; `attempt` is this client's, and its number.
+    pub(super) fn scope(
         &self,
         scenario: &Scenario,
         request: &Arc<Request>,
         endpoint: &Endpoint,
         captures: Captures,
-        attempt: u64,
+        attempt: (&str, u64),
         purpose: Purpose,
     ) -> RequestScope {
-        let draw = Draw::new(self.seed(scenario), &draw_key(endpoint, attempt), purpose);
-        let topics = self.session.topics.clone();
         RequestScope::new(
             request.clone(),
             scenario.vars.clone(),
-            attempt,
+            attempt.1,
             captures,
-            draw,
-            topics,
+            self.draw(scenario, endpoint, attempt, purpose),
+            self.session.topics.clone(),
+            self.session.state.clone(),
         )
     }
 
-    fn moment(&self) -> Moment {
+    fn draw(&self, scenario: &Scenario, endpoint: &Endpoint, attempt: (&str, u64), purpose: Purpose) -> Draw {
+        let key = DrawKey {
+            endpoint: endpoint.key.clone(),
+            client: attempt.0.to_owned(),
+            attempt: attempt.1,
+        };
+        Draw::new(self.seed(scenario), &key, purpose)
+    }
+
+    pub(super) fn moment(&self) -> Moment {
         Moment {
             seq: 0,
             elapsed_ms: 0,
@@ -166,40 +158,37 @@ impl Engine {
         request: &Arc<Request>,
         endpoint: &Endpoint,
         captures: Captures,
-        take: Take,
-    ) -> Option<Reply> {
-        let head_only = matches!(take, Take::Nothing);
-        let attempt = match take {
-            Take::Nothing => self.session.attempt(&endpoint.key, ONE_CLIENT),
-            Take::Attempt(expected) => self.session.take_attempt(&endpoint.key, ONE_CLIENT, expected)?,
-        };
+        chosen: &Chosen,
+        head_only: bool,
+    ) -> Reply {
+        let attempt = (chosen.client.as_str(), chosen.attempt);
+        let draw = |purpose| self.draw(scenario, endpoint, attempt, purpose);
         let mut visit = Visit {
             engine: self,
             scenario: scenario.clone(),
             request: request.clone(),
-            scope: self.scope(scenario, request, endpoint, captures, attempt, Purpose::Data),
-            timing: Draw::new(self.seed(scenario), &draw_key(endpoint, attempt), Purpose::Timing),
+            endpoint,
+            scope: self.scope(scenario, request, endpoint, captures.clone(), attempt, Purpose::Data),
+            captures,
+            chance: Chance {
+                timing: draw(Purpose::Timing),
+                wire: draw(Purpose::Wire),
+            },
+            faults: draw(Purpose::Faults),
             moment: self.moment(),
+            head_only,
         };
-        let reply = visit.run(endpoint, head_only);
+        let reply = visit.run(&chosen.answer);
         let reply = match (reply, visit.scope.bad_params()) {
             // What an expression could not read explains more than what it then lacked.
             (Err(_) | Ok(_), Some(bad)) => refuse(&Refusal::Params(bad)),
             (Ok(reply), None) => reply,
             (Err(refusal), None) => refuse(&refusal),
         };
-        Some(reply.with_cors(endpoint.cors.clone()))
+        reply.with_cors(endpoint.cors.clone())
     }
 }
 
 fn takes(endpoint: &Endpoint, method: &[u8]) -> bool {
     std::str::from_utf8(method).is_ok_and(|method| endpoint.methods.take(method))
-}
-
-fn draw_key(endpoint: &Endpoint, attempt: u64) -> DrawKey {
-    DrawKey {
-        endpoint: endpoint.key.clone(),
-        client: ONE_CLIENT.into(),
-        attempt,
-    }
 }

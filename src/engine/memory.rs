@@ -36,6 +36,14 @@ impl MemorySink {
         self.shared.filled.notified().await;
     }
 
+    /// Waits until there is room.
+    async fn room(&self) {
+        while self.body().len() >= ROOM {
+            self.shared.filled.notify_one();
+            self.shared.taken.notified().await;
+        }
+    }
+
     fn body(&self) -> MutexGuard<'_, Vec<u8>> {
         self.shared.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -43,10 +51,7 @@ impl MemorySink {
 
 impl Sink for MemorySink {
     async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        while self.body().len() >= ROOM {
-            self.shared.filled.notify_one();
-            self.shared.taken.notified().await;
-        }
+        self.room().await;
         let mut body = self.body();
         frames
             .iter()
@@ -54,7 +59,29 @@ impl Sink for MemorySink {
         Ok(())
     }
 
+    async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
+        self.room().await;
+        let part = frame.body().slice(..bytes.min(frame.len()));
+        self.body().extend_from_slice(&part);
+        Ok(())
+    }
+
     async fn gone(&mut self) {
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_of_a_frame_is_its_first_bytes() {
+        let mut sink = MemorySink::default();
+        let frame = Frame::new(b"data: a\n\n");
+        sink.write_part(&frame, 4).await.unwrap();
+        assert_eq!(sink.take(), b"data");
+        sink.write_part(&frame, 99).await.unwrap();
+        assert_eq!(sink.take(), b"data: a\n\n");
     }
 }

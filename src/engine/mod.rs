@@ -5,13 +5,20 @@
 
 mod answer;
 pub mod catalog;
+mod choose;
 pub mod connections;
+mod effects;
+mod feeds;
+pub mod gate;
 pub mod memory;
+mod outlet;
 mod player;
 mod refusal;
 mod reply;
 pub mod sink;
+mod stage;
 mod visit;
+mod waits;
 
 use std::sync::Arc;
 
@@ -21,9 +28,11 @@ pub use reply::{Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 use crate::event::Event;
 use crate::scenario::Scenario;
 use crate::session::Session;
-use crate::wire::{Frame, encode};
+use crate::wire::{Frame, Style, encode};
 use catalog::Catalog;
 use connections::Connections;
+use gate::Gate;
+use stage::Stage;
 
 /// Answers requests from the current scenario.
 #[derive(Debug)]
@@ -34,9 +43,12 @@ pub struct Engine {
     pub session: Session,
     /// The open streams.
     pub connections: Arc<Connections>,
+    /// Whether new connections are let in.
+    pub gate: Arc<Gate>,
     /// The seed that the scenario does not override: from the command line, or drawn at start.
     seed: Seed,
-    farewell: Option<Frame>,
+    /// What players may reach of all this.
+    stage: Arc<Stage>,
 }
 
 /// Where the seed comes from.
@@ -51,20 +63,38 @@ pub enum Seed {
 impl Engine {
     /// Serves a scenario in a session; `farewell` is sent to streams when the server stops.
     pub fn new(scenario: Scenario, session: Session, seed: Seed, farewell: Option<&Event>) -> Engine {
+        let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
+        let connections = Arc::new(Connections::new(session.board.clone()));
+        let gate = Arc::<Gate>::default();
+        let stage = Stage::new(&session, connections.clone(), gate.clone(), seed, farewell);
         Engine {
             catalog: Catalog::new(scenario),
             session,
-            connections: Arc::default(),
+            connections,
+            gate,
             seed,
-            farewell: farewell.map(|event| Frame::new(&encode(event))),
+            stage: Arc::new(stage),
         }
     }
 
     /// The seed in force for a scenario.
     pub fn seed(&self, scenario: &Scenario) -> u64 {
-        match self.seed {
+        self.seed.of(scenario)
+    }
+}
+
+impl Seed {
+    /// The seed in force for a scenario.
+    fn of(self, scenario: &Scenario) -> u64 {
+        match self {
             Seed::Fixed(seed) => seed,
             Seed::Drawn(seed) => scenario.seed.unwrap_or(seed),
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stage.stop_feeds();
     }
 }

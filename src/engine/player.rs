@@ -159,7 +159,8 @@ impl Performance {
         let Some(frame) = self.stage.farewell.clone() else {
             return Outcome::Shutdown;
         };
-        match self.write(sink, frame, 1).await {
+        let now = self.worker.clock().now();
+        match self.write(sink, frame, 1, now).await {
             Ok(()) => Outcome::Shutdown,
             Err(_) => Outcome::Left,
         }
@@ -285,7 +286,7 @@ impl Performance {
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
-        self.write(sink, write.frame, write.events).await?;
+        self.write(sink, write.frame, write.events, due).await?;
         self.quiet_since(due);
         subscribed.map_err(failed)
     }
@@ -333,7 +334,8 @@ impl Performance {
         }
         // In a style of its own the message goes through the plan: it comes with the next cues.
         if !self.plan.relay(&message.event, self.elapsed()) {
-            self.write(sink, message.frame.clone(), 1).await?;
+            let now = self.worker.clock().now();
+            self.write(sink, message.frame.clone(), 1, now).await?;
         }
         drop(taken);
         subscribed.map_err(failed)
@@ -447,17 +449,17 @@ impl Performance {
         let due = self.next_heartbeat().unwrap_or(self.wrote);
         let at = due.saturating_sub(self.began);
         if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
-            self.write(sink, frame, 0).await?;
+            self.write(sink, frame, 0, due).await?;
         }
         self.quiet_since(due);
         Ok(())
     }
 
     /// Writes a frame, through what stands between the script and its client.
-    async fn write<S: Sink>(&mut self, sink: &mut S, frame: Frame, events: u64) -> Result<(), Stop> {
+    async fn write<S: Sink>(&mut self, sink: &mut S, frame: Frame, events: u64, due: Duration) -> Result<(), Stop> {
         let length = frame.len() as u64;
         if self.outlet.is_some() {
-            self.write_through(sink, &frame, events).await?;
+            self.write_through(sink, &frame, events, due).await?;
         } else {
             sink.write(std::slice::from_ref(&frame)).await?;
         }
@@ -466,9 +468,14 @@ impl Performance {
         Ok(())
     }
 
-    async fn write_through<S: Sink>(&mut self, sink: &mut S, frame: &Frame, events: u64) -> Result<(), Stop> {
+    async fn write_through<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        frame: &Frame,
+        events: u64,
+        due: Duration,
+    ) -> Result<(), Stop> {
         let elapsed = self.elapsed();
-        let due = self.began + self.plan.due();
         let Some(outlet) = &mut self.outlet else { return Ok(()) };
         if !outlet.admit(events, frame.len() as u64) {
             return Err(Stop::Over(Outcome::Struck(End::Close)));

@@ -1,20 +1,23 @@
 //! Answers that no endpoint gives: why not, as a problem document.
 
-use std::time::Duration;
-
 use super::{Head, Reply, ReplyBody};
 use crate::expr::{BadParams, RenderError};
 use crate::matching::{self, Miss};
+use crate::plan::PublishFault;
 use crate::request::Request;
 use crate::scenario::Scenario;
-use crate::topic::PublishError;
+use super::effects::PublishFailure;
 
 /// Why a request gets an error instead of its endpoint's answer.
 pub(super) enum Refusal {
     Params(BadParams),
     Render(RenderError),
-    UnknownTopic(String),
-    Publish(PublishError),
+    Publish(PublishFailure),
+    State(String),
+    /// The endpoint has as many streams open as it may have.
+    Full(usize),
+    /// The folder has no such file.
+    NoFile(String),
 }
 
 impl From<RenderError> for Refusal {
@@ -23,9 +26,18 @@ impl From<RenderError> for Refusal {
     }
 }
 
-impl From<PublishError> for Refusal {
-    fn from(error: PublishError) -> Refusal {
-        Refusal::Publish(error)
+impl From<PublishFailure> for Refusal {
+    fn from(failure: PublishFailure) -> Refusal {
+        Refusal::Publish(failure)
+    }
+}
+
+impl From<PublishFault> for Refusal {
+    fn from(fault: PublishFault) -> Refusal {
+        match fault {
+            PublishFault::Render(error) => Refusal::Render(error),
+            PublishFault::Params(bad) => Refusal::Params(bad),
+        }
     }
 }
 
@@ -40,11 +52,8 @@ pub(super) fn options(scenario: &Scenario, request: &Request) -> Reply {
     head.push("allow", methods.join(", "));
     let body = ReplyBody::Full(bytes::Bytes::new());
     Reply {
-        head,
-        after: Duration::ZERO,
-        body,
-        cors: None,
         allow: Some(methods),
+        ..Reply::new(head, body)
     }
 }
 
@@ -70,7 +79,7 @@ pub(super) fn missed(request: &Request, miss: Miss) -> Reply {
         }
         Miss::Condition(endpoint) => {
             let detail = format!(
-                "`{endpoint}` comes nearest, but its condition `when` does not hold for this request"
+                "`{endpoint}` comes nearest, but its conditions (`when`) do not hold for this request"
             );
             Reply::problem(404, &detail)
         }
@@ -89,10 +98,15 @@ pub(super) fn refuse(refusal: &Refusal) -> Reply {
         Refusal::Params(BadParams::Malformed(why)) => Reply::problem(400, why),
         Refusal::Params(BadParams::Unsupported(why)) => Reply::problem(415, why),
         Refusal::Render(error) => Reply::problem(500, &error.0),
-        Refusal::UnknownTopic(name) => {
-            let detail = format!("there is no topic `{name}`: declare it under `topics`");
-            Reply::problem(500, &detail)
+        Refusal::Publish(failure @ PublishFailure::Unknown(_)) => Reply::problem(500, &failure.to_string()),
+        Refusal::Publish(failure) => Reply::problem(503, &failure.to_string()),
+        Refusal::State(why) => Reply::problem(507, why),
+        Refusal::Full(most) => {
+            let detail = format!("this endpoint has {most} streams open, which is its limit");
+            let mut reply = Reply::problem(503, &detail);
+            reply.head.push("retry-after", "1");
+            reply
         }
-        Refusal::Publish(error) => Reply::problem(503, &error.to_string()),
+        Refusal::NoFile(path) => Reply::problem(404, &format!("there is no file `{path}` in this folder")),
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Performance;
-use crate::scenario::model::CorsPolicy;
+use crate::scenario::model::{CorsPolicy, End};
+use crate::wire::Framing;
 
 /// The media type of problem documents (RFC 9457 §3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -24,7 +25,14 @@ pub fn problem_body(status: u16, detail: &str) -> String {
 pub struct Head {
     /// The status code.
     pub status: u16,
-    /// The header fields, in order.
+    /// The reason phrase of the status line, instead of the usual one. HTTP/2 has none.
+    pub reason: Option<Bytes>,
+    /// The whole head byte for byte, with its closing blank line if there is to be one; nothing else
+    /// of the head is sent then. HTTP/2 cannot carry it: there `status` and `headers` stand.
+    pub raw: Option<Bytes>,
+    /// The header fields, in order. HTTP/1.x sends the names as they are written here, repetitions
+    /// included, and the server's own fields behind them. `transfer-encoding` is left out: framing
+    /// is said by [`Reply::framing`].
     pub headers: Vec<(String, Bytes)>,
     /// Names that are to be missing, whatever would be added later.
     pub without: Vec<String>,
@@ -35,6 +43,8 @@ impl Head {
     pub fn new(status: u16, content_type: Option<&str>) -> Head {
         let mut head = Head {
             status,
+            reason: None,
+            raw: None,
             headers: Vec::new(),
             without: Vec::new(),
         };
@@ -57,9 +67,19 @@ impl Head {
 
     /// Adds a field unless the scenario has said it, be it only to leave it out.
     pub fn push_unless_said(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        if self.get(name).is_none() && !self.without.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+        if !self.decides(name) {
             self.push(name, value);
         }
+    }
+
+    /// Whether the scenario wants a field to be missing, in any case.
+    pub fn lacks(&self, name: &str) -> bool {
+        self.without.iter().any(|n| n.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the scenario has said a field, be it only to leave it out: nobody else adds it.
+    pub fn decides(&self, name: &str) -> bool {
+        self.get(name).is_some() || self.lacks(name)
     }
 
     /// The first value of a field, in any case.
@@ -77,6 +97,11 @@ pub enum ReplyBody {
     Full(Bytes),
     /// A stream to be played.
     Stream(Box<Performance>),
+    /// No answer, not even a head. HTTP/1.x: `Close` closes the connection, `Cut` too, over TLS
+    /// without close_notify; `Reset` sends RST; `Stall` and `Hold` keep it open and silent until the
+    /// client leaves. HTTP/2: `Close` and `Cut` reset the stream (RST_STREAM with CANCEL, or the code
+    /// of the cut), `Reset` the connection; `Goaway` sends GOAWAY first.
+    Nothing(End),
 }
 
 /// A whole answer.
@@ -87,6 +112,16 @@ pub struct Reply {
     pub after: Duration,
     /// The body.
     pub body: ReplyBody,
+    /// How the end of the body is told over HTTP/1.1. `None`: a full body is sized and a stream is
+    /// chunked, unless the head announces a `content-length`; behind a raw head the body is bare
+    /// and ends with the connection.
+    pub framing: Option<Framing>,
+    /// The length in bytes that a stream announces with [`Framing::Sized`], where the head says no
+    /// `content-length`. Whatever is really written: it may be a lie.
+    pub content_length: Option<u64>,
+    /// Whether close_notify (RFC 8446 §6.1) comes before the end of an encrypted connection. Without
+    /// it the connection is not used for another answer.
+    pub close_notify: bool,
     /// The cross-origin rules that hold for it.
     pub cors: Option<Arc<CorsPolicy>>,
     /// For an OPTIONS request that no endpoint answers itself: the methods of the path.
@@ -94,15 +129,24 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An error answer as a problem document (RFC 9457).
-    pub fn problem(status: u16, detail: &str) -> Reply {
+    /// An answer at once, framed as usual, without cross-origin rules.
+    pub fn new(head: Head, body: ReplyBody) -> Reply {
         Reply {
-            head: Head::new(status, Some(PROBLEM_JSON)),
+            head,
             after: Duration::ZERO,
-            body: ReplyBody::Full(problem_body(status, detail).into()),
+            body,
+            framing: None,
+            content_length: None,
+            close_notify: true,
             cors: None,
             allow: None,
         }
+    }
+
+    /// An error answer as a problem document (RFC 9457).
+    pub fn problem(status: u16, detail: &str) -> Reply {
+        let head = Head::new(status, Some(PROBLEM_JSON));
+        Reply::new(head, ReplyBody::Full(problem_body(status, detail).into()))
     }
 
     /// With cross-origin rules.

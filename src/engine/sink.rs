@@ -14,6 +14,11 @@ pub trait Sink: Send {
     /// leaves the stream unusable: the caller must not write again after dropping one.
     fn write(&mut self, frames: &[Frame]) -> impl Future<Output = Result<(), Gone>> + Send;
 
+    /// Writes the first `bytes` bytes of a frame (all of it if it has no more) and flushes them: in a
+    /// chunked body inside a chunk whose header announces the whole frame. Only an abrupt end (cut,
+    /// reset) may follow.
+    fn write_part(&mut self, frame: &Frame, bytes: usize) -> impl Future<Output = Result<(), Gone>> + Send;
+
     /// Resolves when the other end has gone. Cancel-safe; does not read ahead without bound.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
 }

@@ -1,96 +1,166 @@
-//! One request at its endpoint: `let`, publishing, the head, the body or the stream.
+//! One request at its endpoint: effects, the head, the body or the stream.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use minijinja::Value;
 use minijinja::value::Serde;
-use serde_json::Value as Json;
 
+use super::connections::Registered;
+use super::outlet::Outlet;
 use super::refusal::Refusal;
+use super::waits::Waits;
 use super::{Engine, Head, Performance, Reply, ReplyBody};
-use crate::expr::{Moment, RenderError, RequestScope};
-use crate::plan::{Plan, pace, render_event, to_bytes};
+use crate::expr::{Moment, RenderError, RequestScope, Text};
+use crate::matching::Captures;
+use crate::plan::{Chance, Plan, Setting, pace, render_publish, render_raw, to_bytes};
 use crate::random::Draw;
 use crate::request::Request;
-use crate::scenario::model::{Body, Endpoint, Header, Id, Publish, Script};
+use crate::scenario::model::{Answer, Body, Effects, Endpoint, Files, Header, Script};
 use crate::scenario::{Scenario, status_code};
+use crate::wire::{Coding, Compressor, Framing, negotiate};
 
 /// One request on its way through its endpoint.
 pub(super) struct Visit<'e> {
     pub(super) engine: &'e Engine,
     pub(super) scenario: Arc<Scenario>,
     pub(super) request: Arc<Request>,
+    pub(super) endpoint: &'e Endpoint,
     pub(super) scope: RequestScope,
-    pub(super) timing: Draw,
+    pub(super) captures: Captures,
+    pub(super) chance: Chance,
+    pub(super) faults: Draw,
     pub(super) moment: Moment,
+    /// HEAD: no effects, no body.
+    pub(super) head_only: bool,
 }
 
 impl Visit<'_> {
-    /// Effects first, then the answer; `head_only` for HEAD, which has no effects.
-    pub(super) fn run(&mut self, endpoint: &Endpoint, head_only: bool) -> Result<Reply, Refusal> {
-        for (name, tree) in &endpoint.lets {
-            let value = self.scenario.expressions.tree(tree, &self.scope, self.moment)?;
-            self.scope.bind(name, Value::from(Serde(value)));
-        }
-        let mut reached = None;
-        if !head_only {
-            for publish in &endpoint.publish {
-                *reached.get_or_insert(0) += self.publish(publish)?;
-            }
-        }
-        let answer = &endpoint.answer;
-        let status = self.text(&answer.status)?;
-        let status = status_code(&status).map_err(RenderError)?;
+    /// Effects first, then the answer.
+    pub(super) fn run(&mut self, answer: &Answer) -> Result<Reply, Refusal> {
+        let live = self.place(&answer.body)?;
+        let reached = self.cause(&answer.effects)?;
+        let status = status_code(&self.text(&answer.status)?).map_err(RenderError)?;
         let after = pace(
             &answer.after,
-            &mut self.timing,
+            &mut self.chance.timing,
             &self.scenario.expressions,
             &self.scope,
             self.moment,
         )?;
-        let (mut head, mut body) = self.body(status, &answer.body, after, head_only)?;
+        let mut head = self.head(status, answer)?;
         if let Some(reached) = reached {
             head.push("x-mock-reached", reached.to_string());
         }
         for header in &answer.headers {
             self.header(&mut head, header)?;
         }
-        if head_only {
-            body = ReplyBody::Full(bytes::Bytes::new());
+        let coding = self.coding(answer, &mut head);
+        let mut reply = Reply::new(head, ReplyBody::Full(Bytes::new()));
+        reply.after = after;
+        reply.framing = answer.framing;
+        reply.close_notify = answer.close_notify;
+        match (&answer.body, live) {
+            (Body::Nothing(end), _) if !self.head_only => reply.body = ReplyBody::Nothing(*end),
+            _ if self.head_only => {}
+            (Body::Stream(script), Some(live)) => {
+                let performance = self.performance(script, after, live, coding)?;
+                if answer.framing == Some(Framing::Sized) && reply.head.get("content-length").is_none() {
+                    reply.content_length = Some(performance.plan.measure().map_err(RenderError)?);
+                }
+                reply.body = ReplyBody::Stream(Box::new(performance));
+            }
+            (body, _) => {
+                let bytes = self.bytes(body)?;
+                reply.body = ReplyBody::Full(compressed(bytes, coding));
+            }
         }
-        Ok(Reply {
-            head,
-            after,
-            body,
-            cors: None,
-            allow: None,
-        })
+        Ok(reply)
     }
 
-    fn text(&self, text: &crate::expr::Text) -> Result<String, RenderError> {
+    /// A stream's place among those that are open, if there is one left.
+    fn place(&self, body: &Body) -> Result<Option<Registered>, Refusal> {
+        let Body::Stream(script) = body else { return Ok(None) };
+        if self.head_only {
+            return Ok(None);
+        }
+        let most = script.limits.connections;
+        let connections = &self.engine.connections;
+        match connections.register(self.request.peer, &self.endpoint.key, most) {
+            Some(live) => Ok(Some(live)),
+            None => Err(Refusal::Full(most.unwrap_or(0))),
+        }
+    }
+
+    /// `let`, then `set`, then `publish`: how many followers that reached, if it was done.
+    fn cause(&mut self, effects: &Effects) -> Result<Option<usize>, Refusal> {
+        for (name, tree) in &effects.lets {
+            let value = self.scenario.expressions.tree(tree, &self.scope, self.moment)?;
+            self.scope.bind(name, Value::from(Serde(value)));
+        }
+        if self.head_only {
+            return Ok(None);
+        }
+        for assignments in &effects.sets {
+            let setting = Setting {
+                assignments: assignments.clone(),
+                scope: self.scope.clone(),
+                moment: self.moment,
+            };
+            let set = self.engine.stage.set(&self.scenario, &setting);
+            set.map_err(Refusal::State)?;
+        }
+        let mut reached = None;
+        for publish in &effects.publish {
+            // Rendered before the topic is locked: the template may look at that very topic.
+            let message = render_publish(publish, &self.scenario.expressions, &self.scope, self.moment)?;
+            *reached.get_or_insert(0) += self.engine.stage.publish(&self.scenario, vec![message])?;
+        }
+        Ok(reached)
+    }
+
+    fn text(&self, text: &Text) -> Result<String, RenderError> {
         self.scenario.expressions.text(text, &self.scope, self.moment)
+    }
+
+    /// The head as the body needs it, before the scenario's own headers.
+    fn head(&self, status: u16, answer: &Answer) -> Result<Head, Refusal> {
+        let mut head = match &answer.body {
+            Body::Empty | Body::Nothing(_) => Head::new(status, None),
+            Body::Text(_) => Head::new(status, Some("text/plain; charset=utf-8")),
+            Body::Json(_) => Head::new(status, Some("application/json")),
+            Body::File { media_type, .. } => Head::new(status, Some(media_type)),
+            Body::Files(files) => Head::new(status, Some(&self.file(files)?.1)),
+            Body::Stream(_) => {
+                let mut head = Head::new(status, Some("text/event-stream"));
+                head.push("cache-control", "no-store");
+                head.push("x-accel-buffering", "no");
+                head
+            }
+        };
+        if let Some(reason) = &answer.reason {
+            let reason = to_bytes(&self.text(reason)?);
+            no_controls(&reason, "the reason phrase")?;
+            head.reason = Some(reason);
+        }
+        if let Some(raw) = &answer.raw_head {
+            let bytes = render_raw(raw, &self.scenario.expressions, &self.scope, self.moment)?;
+            head.raw = Some(bytes.into());
+        }
+        Ok(head)
     }
 
     fn header(&self, head: &mut Head, header: &Header) -> Result<(), RenderError> {
         head.remove(&header.name);
         let before = head.headers.len();
         for value in &header.values {
-            let Some(value) = self
-                .scenario
-                .expressions
-                .optional(value, &self.scope, self.moment)?
-            else {
+            let expressions = &self.scenario.expressions;
+            let Some(value) = expressions.optional(value, &self.scope, self.moment)? else {
                 continue;
             };
             let value = to_bytes(&value);
-            if value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127)) {
-                let why = format!(
-                    "the value of the header `{}` holds a line end or another control character",
-                    header.name
-                );
-                return Err(RenderError(why));
-            }
+            no_controls(&value, &format!("the value of the header `{}`", header.name))?;
             head.headers.push((header.name.clone(), value));
         }
         if head.headers.len() == before {
@@ -99,86 +169,95 @@ impl Visit<'_> {
         Ok(())
     }
 
-    fn body(
-        &mut self,
-        status: u16,
-        body: &Body,
-        after: Duration,
-        head_only: bool,
-    ) -> Result<(Head, ReplyBody), Refusal> {
+    /// What the body is compressed with, said in the head.
+    fn coding(&self, answer: &Answer, head: &mut Head) -> Option<Coding> {
+        let empty = matches!(answer.body, Body::Empty | Body::Nothing(_));
+        if answer.compress.is_empty() || empty || head.decides("content-encoding") {
+            return None;
+        }
+        head.push("vary", "accept-encoding");
+        let accepted = self.request.header_text("accept-encoding")?;
+        let coding = negotiate(&accepted, &answer.compress)?;
+        head.push("content-encoding", coding.name());
+        Some(coding)
+    }
+
+    fn bytes(&self, body: &Body) -> Result<Bytes, Refusal> {
         Ok(match body {
-            Body::Empty => (Head::new(status, None), ReplyBody::Full(bytes::Bytes::new())),
-            Body::Text(text) => {
-                let body = to_bytes(&self.text(text)?);
-                (
-                    Head::new(status, Some("text/plain; charset=utf-8")),
-                    ReplyBody::Full(body),
-                )
-            }
+            Body::Text(text) => to_bytes(&self.text(text)?),
             Body::Json(tree) => {
                 let json = self.scenario.expressions.tree(tree, &self.scope, self.moment)?;
-                (
-                    Head::new(status, Some("application/json")),
-                    ReplyBody::Full(to_bytes(&json.to_string())),
-                )
+                to_bytes(&json.to_string())
             }
-            Body::Stream(script) => {
-                let mut head = Head::new(status, Some("text/event-stream"));
-                head.push("cache-control", "no-store");
-                head.push("x-accel-buffering", "no");
-                if head_only {
-                    return Ok((head, ReplyBody::Full(bytes::Bytes::new())));
-                }
-                (head, ReplyBody::Stream(Box::new(self.performance(script, after))))
-            }
+            Body::File { bytes, .. } => bytes.clone(),
+            Body::Files(files) => self.file(files)?.0.clone(),
+            Body::Empty | Body::Nothing(_) | Body::Stream(_) => Bytes::new(),
         })
     }
 
-    fn performance(&self, script: &Script, after: Duration) -> Performance {
+    /// The file that the rest of the path names; a folder's is its index.html.
+    fn file<'f>(&self, files: &'f Files) -> Result<&'f (Bytes, String), Refusal> {
+        let captured = self.captures.iter().find(|(name, _)| *name == files.name);
+        let path = captured.map_or("", |(_, path)| path.as_str());
+        let index = match path.ends_with('/') || path.is_empty() {
+            true => format!("{path}index.html"),
+            false => path.to_owned(),
+        };
+        let found = files.files.get(&index);
+        found.ok_or_else(|| Refusal::NoFile(index))
+    }
+
+    fn performance(
+        &self,
+        script: &Arc<Script>,
+        after: Duration,
+        live: Registered,
+        coding: Option<Coding>,
+    ) -> Result<Performance, RenderError> {
         let engine = self.engine;
         let clock = &engine.session.clock;
         let began = clock.now() + after;
         let began_ms = self.moment.now_ms + after.as_millis() as u64;
+        let mut plan = Plan::new(
+            self.scenario.clone(),
+            script.clone(),
+            self.scope.clone(),
+            self.chance.clone(),
+            began_ms,
+        );
         let last = self.scope.last_event_id();
-        Performance {
-            plan: Plan::new(
-                self.scenario.clone(),
-                script,
-                self.scope.clone(),
-                self.timing.clone(),
-                began_ms,
-            ),
+        let last_event_id = (!last.is_empty()).then(|| to_bytes(last).to_vec().into_boxed_slice());
+        if let (true, Some(id)) = (script.resume, &last_event_id) {
+            plan.resume(id);
+        }
+        let outlet = Outlet::new(&plan, coding, self.faults.clone())?;
+        Ok(Performance {
+            plan,
             worker: clock.worker(),
-            topics: engine.session.topics.clone(),
-            live: engine.connections.register(self.request.peer),
-            heartbeat: script.heartbeat,
-            farewell: engine.farewell.clone(),
-            last_event_id: (!last.is_empty()).then(|| to_bytes(last).to_vec()),
+            stage: engine.stage.clone(),
+            live,
+            last_event_id,
             began,
             wrote: began,
-            following: None,
-            relayed: None,
-        }
+            waits: Waits::begin(engine.session.board.stamp()),
+            outlet,
+        })
     }
+}
 
-    fn publish(&mut self, publish: &Publish) -> Result<usize, Refusal> {
-        let name = self.text(&publish.topic)?;
-        let history = match self.scenario.topic(&name) {
-            Some(topic) => topic.history,
-            None => return Err(Refusal::UnknownTopic(name)),
-        };
-        let relayed = match publish.event.data {
-            None => Some(self.scope.params().map_err(Refusal::Params)?),
-            Some(_) => None,
-        };
-        // Rendered before the topic is locked: the template may look at that very topic.
-        let expressions = &self.scenario.expressions;
-        let mut event = render_event(&publish.event, expressions, &self.scope, self.moment, 0)?;
-        if let Some(params) = relayed {
-            event.data = Some(to_bytes(&Json::Object(params).to_string()));
-        }
-        let counted = matches!(publish.event.id, Some(Id::Counter));
-        let topics = &self.engine.session.topics;
-        Ok(topics.publish(&name, history, event, counted)?)
+fn compressed(bytes: Bytes, coding: Option<Coding>) -> Bytes {
+    let Some(coding) = coding.filter(|_| !bytes.is_empty()) else {
+        return bytes;
+    };
+    let mut compressor = Compressor::new(coding);
+    let mut out = compressor.write(&bytes);
+    out.extend(compressor.finish());
+    out.into()
+}
+
+fn no_controls(value: &[u8], what: &str) -> Result<(), RenderError> {
+    match value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127)) {
+        true => Err(RenderError(format!("{what} holds a line end or another control character"))),
+        false => Ok(()),
     }
 }

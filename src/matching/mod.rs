@@ -1,6 +1,5 @@
 //! Scenario + request → the endpoint that answers, or why none does. Pure.
 
-use crate::expr::Expr;
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Endpoint, Methods};
@@ -12,9 +11,9 @@ pub type Captures = Vec<(String, String)>;
 
 /// What became of a request.
 #[derive(Debug)]
-pub enum Match<'s> {
-    /// This endpoint answers.
-    Found(&'s Endpoint, Captures),
+pub enum Match<'s, T> {
+    /// This endpoint answers, with what was chosen of it.
+    Found(&'s Endpoint, Captures, T),
     /// No endpoint does.
     Missed(Miss),
 }
@@ -32,20 +31,22 @@ pub enum Miss {
     Path(Option<String>),
 }
 
-/// The first endpoint in file order that takes the request. `holds` decides conditions.
-pub fn find<'s, E>(
+/// The first endpoint in file order that takes the request. `choose` decides conditions: with none
+/// of its answers the request goes on to the next endpoint.
+pub fn find<'s, T, E>(
     scenario: &'s Scenario,
     method: &str,
     request: &Request,
-    mut holds: impl FnMut(&'s Endpoint, &'s Expr, &Captures) -> Result<bool, E>,
-) -> Result<Match<'s>, E> {
+    mut choose: impl FnMut(&'s Endpoint, &Captures) -> Result<Option<T>, E>,
+) -> Result<Match<'s, T>, E> {
     let Some(segments) = segments(&request.path) else {
         return Ok(Match::Missed(Miss::BadPath));
     };
+    let host = request.header_text("host");
     let mut allowed: Vec<String> = Vec::new();
     let mut refused = None;
     for endpoint in &scenario.endpoints {
-        let Some(captures) = endpoint.path.matches_segments(&segments) else {
+        let Some(captures) = captures(endpoint, &segments, host.as_deref()) else {
             continue;
         };
         allow(&mut allowed, &endpoint.methods);
@@ -53,12 +54,8 @@ pub fn find<'s, E>(
             continue;
         }
         let captures: Captures = captures.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-        let taken = match &endpoint.when {
-            Some(when) => holds(endpoint, when, &captures)?,
-            None => true,
-        };
-        if taken {
-            return Ok(Match::Found(endpoint, captures));
+        if let Some(chosen) = choose(endpoint, &captures)? {
+            return Ok(Match::Found(endpoint, captures, chosen));
         }
         refused.get_or_insert_with(|| describe(endpoint));
     }
@@ -69,26 +66,35 @@ pub fn find<'s, E>(
     }))
 }
 
+/// What the first of an endpoint's paths that fits captures, if the host fits, too.
+fn captures<'s>(endpoint: &'s Endpoint, segments: &[String], host: Option<&str>) -> Option<Vec<(&'s str, String)>> {
+    let mut paths = endpoint.paths.iter();
+    paths
+        .find_map(|path| path.matches_segments(segments))
+        .filter(|_| endpoint.serves_host(host))
+}
+
 /// The endpoints on a path, whatever their methods and conditions.
-pub fn on_path<'s>(scenario: &'s Scenario, path: &str) -> impl Iterator<Item = &'s Endpoint> + Clone {
-    let segments = segments(path);
+pub fn on_path<'s>(scenario: &'s Scenario, request: &Request) -> impl Iterator<Item = &'s Endpoint> + Clone {
+    let segments = segments(&request.path);
+    let host = request.header_text("host");
     scenario.endpoints.iter().filter(move |endpoint| {
         segments
             .as_ref()
-            .is_some_and(|segments| endpoint.path.matches_segments(segments).is_some())
+            .is_some_and(|segments| captures(endpoint, segments, host.as_deref()).is_some())
     })
 }
 
 /// The methods that a path is served with, for `Allow` and preflights.
 pub fn methods(scenario: &Scenario, request: &Request) -> Vec<String> {
     let mut allowed = Vec::new();
-    on_path(scenario, &request.path).for_each(|endpoint| allow(&mut allowed, &endpoint.methods));
+    on_path(scenario, request).for_each(|endpoint| allow(&mut allowed, &endpoint.methods));
     allowed
 }
 
 /// An endpoint as people name it: `GET /sse`.
 pub fn describe(endpoint: &Endpoint) -> String {
-    format!("{} {}", endpoint.methods.describe(), endpoint.path.source())
+    format!("{} {}", endpoint.methods.describe(), endpoint.path())
 }
 
 fn segments(path: &str) -> Option<Vec<String>> {
@@ -119,10 +125,9 @@ fn allow(allowed: &mut Vec<String>, methods: &Methods) {
 }
 
 fn nearest_endpoint(scenario: &Scenario, path: &str) -> Option<String> {
-    let near = nearest(path, scenario.endpoints.iter().map(|e| e.path.source()))?;
-    scenario
-        .endpoints
-        .iter()
-        .find(|e| e.path.source() == near)
-        .map(describe)
+    let paths = |endpoint: &'_ Endpoint| endpoint.paths.iter().map(|p| p.source().to_owned()).collect::<Vec<_>>();
+    let all: Vec<String> = scenario.endpoints.iter().flat_map(paths).collect();
+    let near = nearest(path, all.iter().map(String::as_str))?;
+    let has = |endpoint: &&Endpoint| endpoint.paths.iter().any(|p| p.source() == near);
+    scenario.endpoints.iter().find(has).map(describe)
 }

@@ -1,6 +1,6 @@
 //! From the listener to a protocol: accepting, limits, telling TLS, HTTP/2 and HTTP/1.1 apart.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use hyper::{rt::Executor, server::conn::http2};
@@ -29,7 +29,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Accepts for as long as it is polled.
-pub(crate) async fn accept_loop(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn accept_loop(listener: &TcpListener, shared: &Arc<Shared>) -> Infallible {
     let mut pause = None;
     loop {
         match listener.accept().await {
@@ -37,7 +37,7 @@ pub(crate) async fn accept_loop(listener: TcpListener, shared: Arc<Shared>) {
                 if pause.take().is_some() {
                     tracing::warn!("accepting connections again");
                 }
-                admit(tcp, &shared);
+                admit(tcp, shared);
             }
             Err(e) if out_of_resources(&e) => {
                 if pause.is_none() {

@@ -12,6 +12,8 @@ pub(super) struct AccessLog {
     line: Option<Line>,
     live: Option<Arc<LiveConnection>>,
     connections: Arc<Connections>,
+    /// No answer is wanted.
+    unanswered: bool,
 }
 
 struct Line {
@@ -41,6 +43,7 @@ impl AccessLog {
             line: Some(line),
             live: None,
             connections: connections.clone(),
+            unanswered: false,
         }
     }
 
@@ -57,6 +60,12 @@ impl AccessLog {
         if let Some(line) = &mut self.line {
             line.status = status;
         }
+    }
+
+    /// There will be no answer; its line is written when this is dropped.
+    pub(super) fn unanswered(&mut self) {
+        self.unanswered = true;
+        self.decided(0);
     }
 
     /// A stream begins.
@@ -92,6 +101,7 @@ impl Drop for AccessLog {
         let Some(line) = self.line.take() else { return };
         // A client that reads nothing hears of no shutdown until the drain is over.
         let ended = match self.connections.closing() {
+            _ if self.unanswered => "no answer",
             true => "cut by the shutdown",
             false => "client left",
         };
@@ -113,6 +123,10 @@ impl Line {
             status,
         } = self;
         let seconds = began.elapsed().as_secs_f64();
+        let shown = match status {
+            0 => "-".to_owned(),
+            status => status.to_string(),
+        };
         let count = events.map_or(String::new(), |n| {
             format!("{n} event{}, ", if n == 1 { "" } else { "s" })
         });
@@ -120,7 +134,7 @@ impl Line {
             target: "mock_sse::request",
             method, target, status, protocol, %peer,
             duration_ms = (seconds * 1e3) as u64, events, bytes, ended,
-            "{method} {target} {status} {protocol} {} {count}{bytes} bytes, {ended}", human(seconds),
+            "{method} {target} {shown} {protocol} {} {count}{bytes} bytes, {ended}", human(seconds),
         );
     }
 }

@@ -9,7 +9,11 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::{io_kind::Io, stream::StreamEnd};
+use super::{
+    head::{Bounds, Shape},
+    io_kind::Io,
+    stream::StreamEnd,
+};
 use crate::{
     engine::sink::{Gone, Sink},
     scenario::model::End,
@@ -21,23 +25,11 @@ const KEPT: usize = 16 * 1024;
 /// Frames handed to the system in one call.
 const BATCH: usize = 16;
 
-/// How the body's end is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// Chunks, and one of length zero.
-    Chunked,
-    /// A `content-length` that was announced.
-    Sized,
-    /// The end of the connection.
-    UntilClose,
-}
-
 /// The body of a stream on a connection of its own.
 pub struct Http1Sink {
     io: Io,
     leftover: Vec<u8>,
-    framing: Framing,
-    reusable: bool,
+    shape: Shape,
 }
 
 /// The socket after a clean end, with what was read beyond the request.
@@ -47,13 +39,8 @@ pub(crate) struct Reusable {
 }
 
 impl Http1Sink {
-    pub(crate) fn new(io: Io, leftover: Vec<u8>, framing: Framing, reusable: bool) -> Http1Sink {
-        Http1Sink {
-            io,
-            leftover,
-            framing,
-            reusable,
-        }
+    pub(crate) fn new(io: Io, leftover: Vec<u8>, shape: Shape) -> Http1Sink {
+        Http1Sink { io, leftover, shape }
     }
 
     /// Carries the ending out. Returns the connection if it may serve another request.
@@ -65,17 +52,26 @@ impl Http1Sink {
             End::Cut { .. } => self.io.cut().await,
             End::Reset => self.io.reset().await,
             End::Close | End::Goaway | End::Stall | End::Hold => {
-                if self.framing == Framing::Chunked && self.terminate().await.is_err() {
+                if self.shape.bounds == Bounds::Chunked && self.terminate().await.is_err() {
                     return None;
                 }
-                if self.reusable && end != End::Goaway {
+                if self.shape.reusable && self.is_whole() && end != End::Goaway {
                     let Http1Sink { io, leftover, .. } = self;
                     return Some(Reusable { io, leftover });
                 }
-                self.io.close().await;
+                if self.shape.close_notify {
+                    self.io.close().await;
+                } else {
+                    self.io.cut().await;
+                }
             }
         }
         None
+    }
+
+    /// Whether the client can tell that the body has ended.
+    fn is_whole(&self) -> bool {
+        matches!(self.shape.bounds, Bounds::Chunked | Bounds::Sized { left: 0 })
     }
 
     async fn terminate(&mut self) -> io::Result<()> {
@@ -97,18 +93,18 @@ impl Http1Sink {
 
     /// Keeps the start of a later request, within bounds; beyond them the connection is not reused.
     fn keep(&mut self, bytes: &[u8]) {
-        if self.reusable && self.leftover.len() + bytes.len() <= KEPT {
+        if self.shape.reusable && self.leftover.len() + bytes.len() <= KEPT {
             self.leftover.extend_from_slice(bytes);
         } else {
-            self.reusable = false;
+            self.shape.reusable = false;
             self.leftover = Vec::new();
         }
     }
 
     fn piece<'a>(&self, frame: &'a Frame) -> &'a [u8] {
         let chunk = frame.chunk();
-        match self.framing {
-            Framing::Chunked => chunk,
+        match self.shape.bounds {
+            Bounds::Chunked => chunk,
             // The bare body lies inside the chunk, before its closing line end.
             _ => &chunk[chunk.len() - 2 - frame.len()..chunk.len() - 2],
         }
@@ -139,6 +135,21 @@ impl Http1Sink {
             }
             written += n;
         }
+        if let Bounds::Sized { left } = &mut self.shape.bounds {
+            *left = left.saturating_sub_unsigned(total as u64);
+        }
+        Ok(())
+    }
+
+    async fn write_start(&mut self, frame: &Frame, bytes: usize) -> io::Result<()> {
+        let start = match self.shape.bounds {
+            Bounds::Chunked => frame.part(bytes),
+            _ => &self.piece(frame)[..bytes.min(frame.len())],
+        };
+        self.io.write_all(start).await?;
+        self.io.flush().await?;
+        // Nothing can follow that a client would understand: the connection can only end.
+        self.shape.bounds = Bounds::Close;
         Ok(())
     }
 }
@@ -151,6 +162,10 @@ impl Sink for Http1Sink {
         poll_fn(|cx| Pin::new(&mut self.io).poll_flush(cx))
             .await
             .map_err(|_| Gone)
+    }
+
+    async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
+        self.write_start(frame, bytes).await.map_err(|_| Gone)
     }
 
     fn gone(&mut self) -> impl Future<Output = ()> + Send {

@@ -11,7 +11,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -28,18 +27,15 @@ use crate::{
     wire::Frame,
 };
 
-/// How long an abrupt end waits for what was written before it to leave the connection.
-const FLUSH_LIMIT: Duration = Duration::from_secs(1);
-/// The same once one flush was seen that may have begun too early.
-const SECOND_FLUSH_LIMIT: Duration = Duration::from_millis(20);
-
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type PoemBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
 /// A response body as hyper sees it.
 pub(crate) enum Payload {
     /// Whatever the endpoint answered.
     Poem(PoemBody),
+    /// The same, but its length is not told.
+    Unannounced(PoemBody),
     /// A live stream over HTTP/2.
     Stream(StreamBody),
 }
@@ -49,6 +45,12 @@ impl Payload {
     pub(crate) fn from_poem(response: poem::Response) -> Response<Payload> {
         let response: Response<PoemBody> = response.into();
         response.map(Payload::Poem)
+    }
+
+    /// A poem response that is to announce no length.
+    pub(crate) fn unannounced(response: poem::Response) -> Response<Payload> {
+        let response: Response<PoemBody> = response.into();
+        response.map(Payload::Unannounced)
     }
 }
 
@@ -61,14 +63,16 @@ impl Body for Payload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
-            Payload::Poem(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Payload::Poem(body) | Payload::Unannounced(body) => {
+                Pin::new(body).poll_frame(cx).map_err(Into::into)
+            }
             Payload::Stream(body) => body.poll_next(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Payload::Poem(body) => body.is_end_stream(),
+            Payload::Poem(body) | Payload::Unannounced(body) => body.is_end_stream(),
             Payload::Stream(_) => false,
         }
     }
@@ -76,7 +80,7 @@ impl Body for Payload {
     fn size_hint(&self) -> http_body::SizeHint {
         match self {
             Payload::Poem(body) => body.size_hint(),
-            Payload::Stream(_) => http_body::SizeHint::default(),
+            Payload::Unannounced(_) | Payload::Stream(_) => http_body::SizeHint::default(),
         }
     }
 }
@@ -103,6 +107,11 @@ impl Handoff {
     }
 }
 
+/// hyper looks for this in the chain of an error: it resets the stream with the code.
+fn reset(reason: h2::Reason) -> BoxError {
+    h2::Error::from(reason).into()
+}
+
 /// The side hyper polls.
 pub(crate) struct StreamBody {
     handoff: Arc<Handoff>,
@@ -118,8 +127,7 @@ impl StreamBody {
         }
         match state.end {
             Some(End::Cut { code }) => {
-                let reason = h2::Error::from(h2::Reason::from(code));
-                return Poll::Ready(Some(Err(reason.into())));
+                return Poll::Ready(Some(Err(reset(code.into()))));
             }
             Some(_) => return Poll::Ready(None),
             None => {}
@@ -151,6 +159,25 @@ pub struct Http2Sink {
 }
 
 impl Http2Sink {
+    /// Gives hyper the pieces, and waits until it has taken them all.
+    async fn hand_over(&mut self, pieces: impl ExactSizeIterator<Item = Bytes> + Send) -> Result<(), Gone> {
+        {
+            let mut state = self.handoff.lock();
+            if state.body_dropped {
+                return Err(Gone);
+            }
+            if pieces.len() == 0 {
+                return Ok(());
+            }
+            state.frames.extend(pieces);
+            state.idle = false;
+            if let Some(body) = state.body.take() {
+                body.wake();
+            }
+        }
+        poll_fn(|cx| self.poll_written(cx)).await
+    }
+
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         let mut state = self.handoff.lock();
         if state.body_dropped {
@@ -178,16 +205,16 @@ impl Http2Sink {
         let written = self.handoff.lock().flushes;
         match end {
             // A reset stream loses what h2 has not written yet.
-            End::Cut { .. } => self.flushed_since(written).await,
+            End::Cut { .. } => self.slot.flushed_since(written).await,
             End::Reset => {
-                self.flushed_since(written).await;
+                self.slot.flushed_since(written).await;
                 self.slot.command(Command::Reset);
                 return self.gone().await;
             }
             End::Goaway => {
                 let before = self.slot.flushes();
                 self.slot.command(Command::Goaway);
-                self.flushed_since(before).await;
+                self.slot.flushed_since(before).await;
             }
             End::Close | End::Stall | End::Hold => {}
         }
@@ -197,38 +224,17 @@ impl Http2Sink {
             body.wake();
         }
     }
-
-    /// Waits until the connection has written what h2 holds, as far as the client's window admits
-    /// it. `before` is the count of flushes from before h2 was given the last of it: two flushes begun one after the other are certain to include it. A flush that is under
-    /// way may have begun too early, and a second one may have no reason to come: hence the limits.
-    async fn flushed_since(&self, before: u64) {
-        let wait_for = async |count: u64| {
-            while self.slot.flushes().wrapping_sub(before) < count {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let _ = tokio::time::timeout(FLUSH_LIMIT, wait_for(1)).await;
-        let _ = tokio::time::timeout(SECOND_FLUSH_LIMIT, wait_for(2)).await;
-    }
 }
 
 impl Sink for Http2Sink {
     async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        {
-            let mut state = self.handoff.lock();
-            if state.body_dropped {
-                return Err(Gone);
-            }
-            if frames.is_empty() {
-                return Ok(());
-            }
-            state.frames.extend(frames.iter().map(Frame::body));
-            state.idle = false;
-            if let Some(body) = state.body.take() {
-                body.wake();
-            }
-        }
-        poll_fn(|cx| self.poll_written(cx)).await
+        self.hand_over(frames.iter().map(Frame::body)).await
+    }
+
+    async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
+        let part = frame.body().slice(..bytes.min(frame.len()));
+        self.hand_over((!part.is_empty()).then_some(part).into_iter())
+            .await
     }
 
     fn gone(&mut self) -> impl Future<Output = ()> + Send {
@@ -250,6 +256,33 @@ pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
         None => handoff.lock().end = Some(End::Close),
     }
     Payload::Stream(StreamBody { handoff, slot })
+}
+
+/// Runs a stream that is to get no answer: the error makes hyper reset it. Dropped when the client
+/// resets it first.
+pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
+    let sink = Http2Sink {
+        handoff: Arc::default(),
+        slot: slot.clone(),
+    };
+    let end = match spec.start(ServerSink::Http2(sink)) {
+        Some(running) => running.await.1,
+        None => StreamEnd::Gone,
+    };
+    match end {
+        StreamEnd::Ended(End::Cut { code }) => return reset(code.into()),
+        StreamEnd::Ended(End::Reset) => {
+            slot.command(Command::Reset);
+            std::future::pending().await
+        }
+        StreamEnd::Ended(End::Goaway) => {
+            let before = slot.flushes();
+            slot.command(Command::Goaway);
+            slot.flushed_since(before).await;
+        }
+        _ => {}
+    }
+    reset(h2::Reason::CANCEL)
 }
 
 async fn run(running: Running) {

@@ -53,9 +53,14 @@ impl Io {
         }
     }
 
-    /// FIN without close_notify: what a peer sees when the other side is cut off.
+    /// FIN without close_notify.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        SockRef::from(self.tcp()).shutdown(std::net::Shutdown::Write)
+    }
+
+    /// FIN without close_notify, then what `close` does: a peer sees that the other side is cut off.
     pub(crate) async fn cut(self) {
-        let _ = SockRef::from(self.tcp()).shutdown(std::net::Shutdown::Write);
+        let _ = self.finish();
         self.discard_input().await;
     }
 

@@ -7,28 +7,26 @@
 //!
 //! The transport's own deadlines are real time. A stream is never timed out.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use poem::{Response, endpoint::BoxEndpoint, endpoint::DynEndpoint};
-use tokio::{
-    net::{TcpListener, TcpSocket, lookup_host},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::engine::gate::Gate;
 
 mod accept;
 mod access_log;
 pub mod cors;
+mod exact;
+mod head;
 mod http1;
 mod http2;
 mod io_kind;
+mod listen;
 mod live;
 pub mod problem;
 pub mod redirect;
+mod respond;
 mod routes;
 mod seam;
 mod service;
@@ -36,6 +34,7 @@ mod stream;
 mod takeover;
 mod tls;
 
+pub use exact::Exact;
 pub use http1::Http1Sink;
 pub use http2::Http2Sink;
 pub use problem::problem;
@@ -146,18 +145,25 @@ pub struct Server {
     config: ServerConfig,
     listeners: Vec<TcpListener>,
     tls: Option<tls::Tls>,
+    gate: Arc<Gate>,
 }
 
 impl Server {
     /// Reads the certificate and binds every address the host resolves to.
     pub async fn bind(config: ServerConfig) -> io::Result<Server> {
         let tls = config.tls.as_ref().map(tls::Tls::load).transpose()?;
-        let listeners = bind_all(&config).await?;
+        let listeners = listen::bind_all(&config).await?;
         Ok(Server {
             config,
             listeners,
             tls,
+            gate: Arc::default(),
         })
+    }
+
+    /// The server stops listening while this gate is closed.
+    pub fn behind(self, gate: Arc<Gate>) -> Server {
+        Server { gate, ..self }
     }
 
     /// The addresses bound, in the order the host resolved to.
@@ -181,7 +187,8 @@ impl Server {
         });
         let mut background = tokio::task::JoinSet::new();
         for listener in self.listeners {
-            background.spawn(accept::accept_loop(listener, shared.clone()));
+            let door = self.gate.door();
+            background.spawn(listen::listen(listener, shared.clone(), door));
         }
         if let Some(tls) = &shared.tls {
             background.spawn(tls.watch());
@@ -196,67 +203,4 @@ impl Server {
         background.shutdown().await;
         shared.live.abort_all();
     }
-}
-
-/// Binds each address of the host; one that the machine lacks (often `::1`) is left out as long as
-/// another one could be bound.
-async fn bind_all(config: &ServerConfig) -> io::Result<Vec<TcpListener>> {
-    let explain = |e: io::Error, what: &str| io::Error::new(e.kind(), format!("{what}: {e}"));
-    let host = config.host.trim_start_matches('[').trim_end_matches(']');
-    let mut addrs: Vec<SocketAddr> = match host.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, config.port)],
-        Err(_) => lookup_host((host, config.port))
-            .await
-            .map_err(|e| explain(e, &format!("cannot resolve host {host:?}")))?
-            .collect(),
-    };
-    addrs.dedup();
-    // With port 0 the system picks a port for the first address only; the others may find it taken.
-    let attempts = if config.port == 0 { 20 } else { 1 };
-    let mut result = Err(io::Error::new(
-        io::ErrorKind::NotFound,
-        format!("host {host:?} has no address"),
-    ));
-    for _ in 0..attempts {
-        result = bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
-        if !matches!(&result, Err(e) if e.kind() == io::ErrorKind::AddrInUse) {
-            break;
-        }
-    }
-    result
-}
-
-fn bind_each(addrs: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    let mut absent = None;
-    let mut port = addrs.first().map_or(0, SocketAddr::port);
-    for addr in addrs {
-        let addr = SocketAddr::new(addr.ip(), port);
-        match bind_one(addr) {
-            Ok(listener) => {
-                port = listener.local_addr().map_or(port, |a| a.port());
-                listeners.push(listener);
-            }
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse => return Err((addr, e)),
-            Err(e) => absent = Some((addr, e)),
-        }
-    }
-    match absent {
-        Some(failed) if listeners.is_empty() => return Err(failed),
-        Some((addr, e)) => tracing::warn!("not listening on {addr}: {e}"),
-        None => {}
-    }
-    Ok(listeners)
-}
-
-fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    socket.listen(4096)
 }

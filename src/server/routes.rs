@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use poem::error::ReadBodyError;
-use poem::http::{HeaderName, HeaderValue, StatusCode};
-use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
+use poem::{Endpoint, Request as PoemRequest, Response, Result};
 
 use super::Refused;
 use super::access_log::AccessLog;
 use super::cors;
-use super::stream::{StreamEnd, StreamSpec};
-use crate::engine::{Engine, Head, NotBegun, Performance, Reply, ReplyBody};
+use super::respond::{self, Wire};
+use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
 
 /// Answers everything: the server's own paths, and the scenario's.
@@ -47,27 +46,36 @@ impl Routes {
             mut head,
             after,
             body,
+            framing,
+            content_length,
+            close_notify,
             cors,
             allow,
         } = reply;
+        let wire = Wire {
+            framing,
+            content_length,
+            close_notify,
+        };
         if let Some(policy) = &cors {
             cors::apply(policy, request, allow.as_deref(), &mut head);
         }
         log.decided(head.status);
         match body {
             ReplyBody::Full(bytes) => {
-                if !after.is_zero() {
-                    let mut worker = self.engine.session.clock.worker();
-                    let due = worker.clock().now() + after;
-                    worker.sleep_until(due).await;
-                }
+                self.wait(after).await;
                 log.answered(head.status, bytes.len() as u64);
-                respond(&head, Body::from(bytes))
+                respond::full(request, head, bytes, wire)
+            }
+            ReplyBody::Nothing(end) => {
+                self.wait(after).await;
+                let live = self.engine.connections.register(request.peer);
+                respond::nothing(end, wire, live, log)
             }
             // No byte of it could be sent: it is not even begun.
-            ReplyBody::Stream(_) if request.method == "HEAD" || matches!(head.status, 204 | 304) => {
+            ReplyBody::Stream(_) if !respond::has_body(request, &head) => {
                 log.answered(head.status, 0);
-                respond(&head, Body::empty())
+                respond::full(request, head, bytes::Bytes::new(), wire)
             }
             ReplyBody::Stream(mut performance) => {
                 let refused = match performance.begin().await {
@@ -75,7 +83,7 @@ impl Routes {
                         if performance.has_gap() {
                             head.push("x-mock-gap", "replay");
                         }
-                        return stream(&head, *performance, log);
+                        return respond::stream(request, head, *performance, wire, log);
                     }
                     Err(NotBegun::Failed(why)) => Reply::problem(500, &why),
                     Err(NotBegun::Ordered) => Reply::problem(503, "the server is stopping"),
@@ -83,6 +91,15 @@ impl Routes {
                 drop(performance);
                 Box::pin(self.send(request, refused.with_cors(cors), log)).await
             }
+        }
+    }
+
+    /// Waits on the session's clock.
+    async fn wait(&self, after: Duration) {
+        if !after.is_zero() {
+            let mut worker = self.engine.session.clock.worker();
+            let due = worker.clock().now() + after;
+            worker.sleep_until(due).await;
         }
     }
 
@@ -131,13 +148,7 @@ fn own(request: &Request) -> Reply {
             let body = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
             let head = Head::new(200, Some("application/json"));
             let body = ReplyBody::Full(format!("{body}\n").into());
-            Reply {
-                head,
-                after: Duration::ZERO,
-                body,
-                cors: None,
-                allow: None,
-            }
+            Reply::new(head, body)
         }
         (_, "/__mock/health") => {
             let mut reply = Reply::problem(405, "`/__mock/health` takes GET");
@@ -182,40 +193,4 @@ fn plain(request: &PoemRequest) -> Request {
             .copied()
             .unwrap_or_else(|| ([0, 0, 0, 0], 0).into()),
     }
-}
-
-fn respond(head: &Head, body: Body) -> Response {
-    let mut response = Response::builder().status(status(head)).body(body);
-    add_headers(&mut response, head);
-    response
-}
-
-fn status(head: &Head) -> StatusCode {
-    StatusCode::from_u16(head.status).expect("the engine answers with 200 to 599")
-}
-
-fn add_headers(response: &mut Response, head: &Head) {
-    for (name, value) in &head.headers {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_bytes(value),
-        ) {
-            response.headers_mut().append(name, value);
-        } else {
-            tracing::warn!("the header `{name}` cannot be sent: its value holds control characters");
-        }
-    }
-}
-
-fn stream(head: &Head, performance: Performance, mut log: AccessLog) -> Response {
-    let mut response = respond(head, Body::empty());
-    log.opened(head.status, performance.live().shared());
-    response
-        .extensions_mut()
-        .insert(StreamSpec::new(move |sink| async move {
-            let (sink, outcome, events, bytes) = performance.play(sink).await;
-            log.ended(&outcome, events, bytes);
-            (sink, outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended))
-        }));
-    response
 }

@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use poem::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{io_kind::Io, problem, takeover::Slot};
+use super::{head::date, io_kind::Io, problem, takeover::Slot};
 
 /// The socket as hyper sees it.
 pub(crate) struct Seam {
@@ -115,7 +115,11 @@ impl AsyncWrite for Seam {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().io().poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.slot.ends_unannounced() {
+            return Poll::Ready(this.io().finish());
+        }
+        this.io().poll_shutdown(cx)
     }
 }
 
@@ -151,7 +155,7 @@ fn error_answer(status: StatusCode) -> Bytes {
     };
     let body = problem::body(status, detail);
     let reason = status.canonical_reason().unwrap_or_default();
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let date = date();
     Bytes::from(format!(
         "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\ndate: {date}\r\n\r\n{body}",
         status.as_u16(),

@@ -11,7 +11,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
-    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -20,14 +19,15 @@ use http_body_util::BodyExt;
 use hyper::{Request as HyperRequest, body::Incoming, service::Service};
 use poem::{
     Addr, Body, Endpoint, Request, Response,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, response::Parts, uri::Scheme},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 
 use super::{
     Refused, Shared,
-    http1::Framing,
-    http2::{self, Payload},
+    exact::Exact,
+    head::{Circumstances, compose, date},
+    http2::{self, BoxError, Payload},
     io_kind::Io,
     problem::problem,
     redirect::redirect,
@@ -71,27 +71,30 @@ pub(crate) struct Http2Service {
     pub(crate) slot: Arc<Slot>,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<hyper::Response<Payload>, Infallible>> + Send>>;
+type Answer<E> = Pin<Box<dyn Future<Output = Result<hyper::Response<Payload>, E>> + Send>>;
 
 impl Service<HyperRequest<Incoming>> for Http1Service {
     type Response = hyper::Response<Payload>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Answer<Infallible>;
 
-    fn call(&self, request: HyperRequest<Incoming>) -> Answer {
+    fn call(&self, request: HyperRequest<Incoming>) -> Self::Future {
         let (shared, peer, slot) = (self.shared.clone(), self.peer.clone(), self.slot.clone());
         Box::pin(async move {
             let asked = Asked::of(&request);
             let body_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
             let mut response = answer(&shared, &peer, request, Some(&body_read)).await;
-            if let Some(spec) = response.extensions_mut().remove::<StreamSpec>() {
-                if asked.allows_body(response.status()) {
-                    let reusable =
-                        asked.keeps_alive && shared.keeps_connections() && body_read.load(Ordering::Acquire);
-                    slot.take_over(taken(asked.version, response, spec, reusable));
-                    return std::future::pending().await;
-                }
-                strip_body(&mut response);
+            let circumstances = Circumstances {
+                version: asked.version,
+                head_only: asked.head,
+                keeps_alive: asked.keeps_alive
+                    && shared.keeps_connections()
+                    && body_read.load(Ordering::Acquire),
+                tls: peer.tls,
+            };
+            if let Some(taken) = asked.taken(&mut response, circumstances) {
+                slot.take_over(taken);
+                return std::future::pending().await;
             }
             Ok(Payload::from_poem(response))
         })
@@ -100,16 +103,26 @@ impl Service<HyperRequest<Incoming>> for Http1Service {
 
 impl Service<HyperRequest<Incoming>> for Http2Service {
     type Response = hyper::Response<Payload>;
-    type Error = Infallible;
-    type Future = Answer;
+    type Error = BoxError;
+    type Future = Answer<BoxError>;
 
-    fn call(&self, mut request: HyperRequest<Incoming>) -> Answer {
+    fn call(&self, mut request: HyperRequest<Incoming>) -> Self::Future {
         let (shared, peer, slot) = (self.shared.clone(), self.peer.clone(), self.slot.clone());
         Box::pin(async move {
             name_host(&mut request);
             let asked = Asked::of(&request);
             let mut response = answer(&shared, &peer, request, None).await;
-            if let Some(spec) = response.extensions_mut().remove::<StreamSpec>() {
+            let exact = response.extensions_mut().remove::<Exact>();
+            let spec = response.extensions_mut().remove::<StreamSpec>();
+            if let Some(exact) = &exact {
+                if peer.tls && !exact.close_notify {
+                    slot.end_unannounced();
+                }
+                if let (None, Some(spec)) = (&exact.head, &spec) {
+                    return Err(http2::unanswered(spec, slot).await);
+                }
+            }
+            if let Some(spec) = spec {
                 strip_body(&mut response);
                 if asked.allows_body(response.status()) {
                     response.headers_mut().remove(header::TRANSFER_ENCODING);
@@ -118,7 +131,10 @@ impl Service<HyperRequest<Incoming>> for Http2Service {
                     return Ok(hyper::Response::from_parts(parts, body));
                 }
             }
-            Ok(Payload::from_poem(response))
+            Ok(match exact {
+                Some(exact) if exact.lacks("content-length") => Payload::unannounced(response),
+                _ => Payload::from_poem(response),
+            })
         })
     }
 }
@@ -139,6 +155,25 @@ impl Asked {
             head: request.method() == Method::HEAD,
             keeps_alive: version == Version::HTTP_11 && !closes,
         }
+    }
+
+    /// The answer, if it is for us to write.
+    fn taken(&self, response: &mut Response, circumstances: Circumstances) -> Option<Taken> {
+        let exact = response.extensions_mut().remove::<Exact>();
+        let mut spec = response.extensions_mut().remove::<StreamSpec>()?;
+        if !self.allows_body(response.status()) {
+            match &exact {
+                None => {
+                    strip_body(response);
+                    return None;
+                }
+                Some(exact) if exact.head.is_some() => spec = StreamSpec::once(Bytes::new()),
+                Some(_) => {}
+            }
+        }
+        let exact = exact.unwrap_or_else(|| Exact::of(response));
+        let (head, shape) = compose(&exact, circumstances);
+        Some(Taken { head, spec, shape })
     }
 
     fn allows_body(&self, status: StatusCode) -> bool {
@@ -205,13 +240,13 @@ async fn answer(
             shared.app.get_response(request).await
         }
     };
-    response.headers_mut().entry(header::DATE).or_insert_with(date);
+    let exact = response.extensions().get::<Exact>();
+    if !exact.is_some_and(|exact| exact.lacks("date")) {
+        response.headers_mut().entry(header::DATE).or_insert_with(|| {
+            HeaderValue::from_str(&date()).unwrap_or_else(|_| HeaderValue::from_static(""))
+        });
+    }
     response
-}
-
-fn date() -> HeaderValue {
-    let now = httpdate::fmt_http_date(SystemTime::now());
-    HeaderValue::from_str(&now).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Why a request is refused whatever it asks for.
@@ -260,56 +295,6 @@ fn head_bytes(request: &HyperRequest<Incoming>) -> usize {
 /// Leaves the head of a stream that has no body to send.
 fn strip_body(response: &mut Response) {
     response.set_body(Body::empty());
-}
-
-/// The head of a taken over stream, and how its body is framed.
-fn taken(version: Version, response: Response, spec: StreamSpec, reusable: bool) -> Taken {
-    let (parts, _) = Payload::from_poem(response).into_parts();
-    let sized = parts.headers.contains_key(header::CONTENT_LENGTH);
-    let framing = match version {
-        _ if sized => Framing::Sized,
-        Version::HTTP_10 => Framing::UntilClose,
-        _ => Framing::Chunked,
-    };
-    let reusable = reusable && framing == Framing::Chunked && !has_token(&parts.headers, "close");
-    let head = head(version, &parts, framing, reusable);
-    Taken {
-        head,
-        spec,
-        framing,
-        reusable,
-    }
-}
-
-fn head(version: Version, parts: &Parts, framing: Framing, reusable: bool) -> Vec<u8> {
-    let version = if version == Version::HTTP_10 {
-        "HTTP/1.0"
-    } else {
-        "HTTP/1.1"
-    };
-    let reason = parts.status.canonical_reason().unwrap_or("");
-    let mut head = format!("{version} {} {reason}\r\n", parts.status.as_u16()).into_bytes();
-    let mut field = |name: &str, value: &[u8]| {
-        head.extend_from_slice(name.as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value);
-        head.extend_from_slice(b"\r\n");
-    };
-    for (name, value) in &parts.headers {
-        // A scenario may say `connection: keep-alive`, but not where it would be a lie.
-        let overruled = *name == header::CONNECTION && !reusable;
-        if *name != header::TRANSFER_ENCODING && !overruled {
-            field(name.as_str(), value.as_bytes());
-        }
-    }
-    if framing == Framing::Chunked {
-        field("transfer-encoding", b"chunked");
-    }
-    if !reusable {
-        field("connection", b"close");
-    }
-    head.extend_from_slice(b"\r\n");
-    head
 }
 
 type PoemBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;

@@ -7,6 +7,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
+
 use super::{http1::Http1Sink, http2::Http2Sink};
 use crate::{
     engine::sink::{Gone, Sink},
@@ -34,8 +36,9 @@ type Start = Box<dyn FnOnce(ServerSink) -> Running + Send>;
 /// the head is written, with a sink for the body. It is dropped without having been started if
 /// there is no body to write (HEAD, 204, 304) or if the client left before.
 ///
-/// A `content-length` among the headers makes an HTTP/1.1 body of bare bytes (nobody checks that
-/// the run writes as many); without it the body is chunked, or ends with the connection (HTTP/1.0).
+/// A `content-length` among the headers makes an HTTP/1.1 body of bare bytes (a lie is the endpoint's
+/// wish: the connection is closed unless as many were written); without it the body is chunked, or
+/// ends with the connection (HTTP/1.0). [`Exact`](super::Exact) beside it says more.
 #[derive(Clone)]
 pub struct StreamSpec(Arc<Mutex<Option<Start>>>);
 
@@ -49,6 +52,20 @@ impl StreamSpec {
     {
         let start: Start = Box::new(move |sink| Box::pin(run(sink)));
         StreamSpec(Arc::new(Mutex::new(Some(start))))
+    }
+
+    /// A body of these bytes, written at once, or none at all.
+    pub fn once(body: Bytes) -> StreamSpec {
+        StreamSpec::new(async move |mut sink: ServerSink| {
+            let written = match body.is_empty() {
+                true => Ok(()),
+                false => sink.write(&[Frame::new(&body)]).await,
+            };
+            (
+                sink,
+                written.map_or(StreamEnd::Gone, |()| StreamEnd::Ended(End::Close)),
+            )
+        })
     }
 
     /// Starts the stream; `None` if that was done before.
@@ -77,6 +94,13 @@ impl Sink for ServerSink {
         match self {
             ServerSink::Http1(sink) => sink.write(frames).await,
             ServerSink::Http2(sink) => sink.write(frames).await,
+        }
+    }
+
+    async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
+        match self {
+            ServerSink::Http1(sink) => sink.write_part(frame, bytes).await,
+            ServerSink::Http2(sink) => sink.write_part(frame, bytes).await,
         }
     }
 

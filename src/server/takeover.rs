@@ -14,16 +14,18 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{io::AsyncWriteExt, sync::Notify};
+use tokio::{io::AsyncWriteExt, sync::Notify, time::timeout};
 
 use super::{
     Phase, Shared,
-    http1::{Framing, Http1Sink},
+    head::Shape,
+    http1::Http1Sink,
     io_kind::Io,
     live::Permit,
     seam::Seam,
@@ -31,12 +33,16 @@ use super::{
     stream::{ServerSink, StreamSpec},
 };
 
+/// How long an abrupt end over HTTP/2 waits for what was written before it to leave the connection.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+/// The same once one flush was seen that may have begun too early.
+const SECOND_FLUSH_LIMIT: Duration = Duration::from_millis(20);
+
 /// A stream that wants its connection.
 pub(crate) struct Taken {
     pub(crate) head: Vec<u8>,
     pub(crate) spec: StreamSpec,
-    pub(crate) framing: Framing,
-    pub(crate) reusable: bool,
+    pub(crate) shape: Shape,
 }
 
 /// What an HTTP/2 stream asks of its connection.
@@ -56,6 +62,7 @@ pub(crate) struct Slot {
     drained: AtomicBool,
     flushes: AtomicU64,
     reset: AtomicBool,
+    unannounced: AtomicBool,
     command: Mutex<Option<Command>>,
     commanded: Notify,
 }
@@ -108,6 +115,31 @@ impl Slot {
     /// Whether dropping the connection is to send RST.
     pub(crate) fn resets(&self) -> bool {
         self.reset.load(Ordering::Acquire)
+    }
+
+    /// Whether the connection ends without close_notify.
+    pub(crate) fn ends_unannounced(&self) -> bool {
+        self.unannounced.load(Ordering::Acquire)
+    }
+
+    /// From now on the connection takes no new streams, and ends without close_notify.
+    pub(crate) fn end_unannounced(&self) {
+        self.unannounced.store(true, Ordering::Release);
+        self.command(Command::Goaway);
+    }
+
+    /// Waits until the connection has written what hyper holds, as far as the client's window admits
+    /// it. `before` is the count of flushes from before hyper was given the last of it: two flushes
+    /// begun one after the other are certain to include it. A flush that is under way may have begun
+    /// too early, and a second one may have no reason to come: hence the limits.
+    pub(crate) async fn flushed_since(&self, before: u64) {
+        let wait_for = async |count: u64| {
+            while self.flushes().wrapping_sub(before) < count {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let _ = timeout(FLUSH_LIMIT, wait_for(1)).await;
+        let _ = timeout(SECOND_FLUSH_LIMIT, wait_for(2)).await;
     }
 
     /// From now on dropping the connection sends RST.
@@ -202,7 +234,7 @@ async fn hand_over(shared: Arc<Shared>, mut io: Io, leftover: Vec<u8>, taken: Ta
     if io.write_all(&taken.head).await.is_err() || io.flush().await.is_err() {
         return;
     }
-    let sink = Http1Sink::new(io, leftover, taken.framing, taken.reusable);
+    let sink = Http1Sink::new(io, leftover, taken.shape);
     if let Some(running) = taken.spec.start(ServerSink::Http1(sink)) {
         drop((taken.head, taken.spec));
         permit.run(|permit| live(running, shared, permit));

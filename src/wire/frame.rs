@@ -36,6 +36,11 @@ impl Frame {
         &self.chunk
     }
 
+    /// The chunk up to and with the first `bytes` bytes of the body: its header announces the whole.
+    pub fn part(&self, bytes: usize) -> &[u8] {
+        &self.chunk[..self.head as usize + bytes.min(self.len())]
+    }
+
     /// Length of the bare body in bytes.
     pub fn len(&self) -> usize {
         self.chunk.len() - 2 - self.head as usize
@@ -57,5 +62,7 @@ mod tests {
         assert_eq!(&frame.chunk()[..], b"9\r\ndata: a\n\n\r\n");
         assert_eq!(&frame.body()[..], b"data: a\n\n");
         assert_eq!(frame.len(), 9);
+        assert_eq!(frame.part(4), b"9\r\ndata");
+        assert_eq!(frame.part(99), b"9\r\ndata: a\n\n");
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod encode;
 pub mod frame;
+pub mod framing;
 pub mod stub;
 
 pub use encode::encode;
 pub use frame::Frame;
-pub use stub::{Coding, Eol, Field, Framing, Inside, SplitAt, Style};
+pub use framing::Framing;
+pub use stub::{Coding, Eol, Field, Inside, SplitAt, Style};

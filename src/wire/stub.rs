@@ -69,12 +69,3 @@ pub enum Coding {
     Brotli, 
     /// zstd
     Zstd }
-/// How the end of a body is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing { 
-    /// Chunks.
-    Chunked, 
-    /// A length.
-    Sized, 
-    /// The connection's end.
-    Close }

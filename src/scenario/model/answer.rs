@@ -107,6 +107,22 @@ pub struct Script {
     pub finally: Steps,
 }
 
+impl Script {
+    /// Steps and nothing else.
+    pub fn of(steps: Steps) -> Script {
+        Script {
+            steps,
+            heartbeat: None,
+            wire: Wire::default(),
+            throttle: None,
+            faults: Vec::new(),
+            limits: Limits::default(),
+            resume: false,
+            finally: Steps::from([]),
+        }
+    }
+}
+
 /// What is sent after silence.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {

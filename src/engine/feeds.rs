@@ -1,0 +1,115 @@
+//! Feeds: scripts that publish to a topic from its first follower on.
+
+use std::sync::Arc;
+
+use super::Performance;
+use super::player::Outcome;
+use super::sink::{Gone, Sink};
+use super::stage::Stage;
+use super::waits::Waits;
+use crate::clock::Worker;
+use crate::expr::RequestScope;
+use crate::plan::{Chance, Plan};
+use crate::random::{Draw, DrawKey, Purpose};
+use crate::request::Request;
+use crate::scenario::Scenario;
+use crate::scenario::model::{Script, Selector, Steps};
+use crate::wire::Frame;
+
+impl Stage {
+    /// Starts the feeds of topics that are followed now.
+    pub(super) fn feed(self: &Arc<Stage>, scenario: &Arc<Scenario>, topics: &[Selector]) {
+        for topic in topics {
+            match topic {
+                Selector::Name(name) => self.feed_one(scenario, name),
+                // Declared by name; of those declared by a pattern none exists before it is named.
+                Selector::Pattern(pattern) => {
+                    let fits = |name: &str| !name.contains('{') && pattern.matches(name).is_some();
+                    let names = scenario.topics.iter().map(|spec| spec.name.source());
+                    names.filter(|name| fits(name)).for_each(|name| self.feed_one(scenario, name));
+                }
+            }
+        }
+    }
+
+    fn feed_one(self: &Arc<Stage>, scenario: &Arc<Scenario>, topic: &str) {
+        let Some(spec) = scenario.topic(topic) else { return };
+        let Some(steps) = &spec.feed else { return };
+        let captures = spec.name.matches(topic).unwrap_or_default();
+        let captures = captures.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let captures: Vec<(String, String)> = captures.collect();
+        self.start_feed(topic, || {
+            // A worker from the start: a clock that is moved by hand waits for what the feed does first.
+            let worker = self.clock.worker();
+            let feed = self.performance(scenario, topic, steps.clone(), captures, worker);
+            let topic = topic.to_owned();
+            async move {
+                if let (_, Outcome::Failed(why), ..) = feed.play(Nobody).await {
+                    tracing::warn!("the feed of the topic `{topic}` could not go on: {why}");
+                }
+            }
+        });
+    }
+
+    fn performance(
+        self: &Arc<Stage>,
+        scenario: &Arc<Scenario>,
+        topic: &str,
+        steps: Steps,
+        captures: Vec<(String, String)>,
+        worker: Worker,
+    ) -> Performance {
+        let key = DrawKey {
+            endpoint: format!("topic {topic}"),
+            client: String::new(),
+            attempt: 1,
+        };
+        let seed = self.seed.of(scenario);
+        let draw = |purpose| Draw::new(seed, &key, purpose);
+        let request = Arc::new(Request::example("GET", topic));
+        let scope = RequestScope::new(
+            request,
+            scenario.vars.clone(),
+            1,
+            captures,
+            draw(Purpose::Data),
+            self.topics.clone(),
+            self.state.clone(),
+        );
+        let chance = Chance {
+            timing: draw(Purpose::Timing),
+            wire: draw(Purpose::Wire),
+        };
+        let began = self.clock.now();
+        let script = Arc::new(Script::of(steps));
+        let plan = Plan::new(scenario.clone(), script, scope, chance, self.clock.wall_ms());
+        Performance {
+            plan: plan.feeding(topic.to_owned()),
+            worker,
+            stage: self.clone(),
+            live: self.connections.unlisted(&key.endpoint),
+            last_event_id: None,
+            began,
+            wrote: began,
+            waits: Waits::begin(self.board.stamp()),
+            outlet: None,
+        }
+    }
+}
+
+/// A feed's client: there is none.
+struct Nobody;
+
+impl Sink for Nobody {
+    async fn write(&mut self, _: &[Frame]) -> Result<(), Gone> {
+        Ok(())
+    }
+
+    async fn write_part(&mut self, _: &Frame, _: usize) -> Result<(), Gone> {
+        Ok(())
+    }
+
+    async fn gone(&mut self) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,154 @@
+//! From the engine's reply to poem's response: through hyper where hyper says it as the scenario
+//! does, else as a stream that we write ourselves.
+
+use bytes::Bytes;
+use poem::http::StatusCode;
+use poem::{Body, Response};
+
+use super::access_log::AccessLog;
+use super::exact::Exact;
+use super::head::field;
+use super::stream::{ServerSink, StreamEnd, StreamSpec};
+use crate::engine::connections::{Order, Registered};
+use crate::engine::sink::Sink;
+use crate::engine::{Head, Performance};
+use crate::request::{Request, Version};
+use crate::scenario::model::End;
+use crate::wire::Framing;
+
+/// What the reply says about the wire.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wire {
+    pub(super) framing: Option<Framing>,
+    pub(super) content_length: Option<u64>,
+    pub(super) close_notify: bool,
+}
+
+impl Wire {
+    fn exact(self, head: Head, content_length: Option<u64>) -> Exact {
+        Exact {
+            head: Some(head),
+            framing: self.framing,
+            content_length,
+            close_notify: self.close_notify,
+        }
+    }
+}
+
+/// Whether the answer to a request has a body.
+pub(super) fn has_body(request: &Request, head: &Head) -> bool {
+    request.method != "HEAD" && !matches!(head.status, 204 | 304)
+}
+
+/// An answer with a body of these bytes.
+pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Response {
+    // GET's answer may well have a body: that of HEAD says nothing about it.
+    let unknown = body.is_empty() && !has_body(request, &head);
+    let exact = wire.exact(head, (!unknown).then_some(body.len() as u64));
+    if !exact.is_needed() {
+        return plain(&exact, body);
+    }
+    if request.version == Version::Http2 {
+        let mut response = plain(&exact, body);
+        response.extensions_mut().insert(exact);
+        return response;
+    }
+    dictated(exact, StreamSpec::once(body))
+}
+
+/// An answer whose body is played.
+pub(super) fn stream(
+    request: &Request,
+    head: Head,
+    performance: Performance,
+    wire: Wire,
+    mut log: AccessLog,
+) -> Response {
+    log.opened(head.status, performance.live().shared());
+    let spec = StreamSpec::new(move |sink| async move {
+        let (sink, outcome, events, bytes) = performance.play(sink).await;
+        log.ended(&outcome, events, bytes);
+        (sink, outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended))
+    });
+    let exact = wire.exact(head, wire.content_length);
+    if request.version != Version::Http2 {
+        return dictated(exact, spec);
+    }
+    let mut response = plain(&exact, Bytes::new());
+    if exact.is_needed() {
+        response.extensions_mut().insert(exact);
+    }
+    response.extensions_mut().insert(spec);
+    response
+}
+
+/// No answer: only this end of the connection, or of the HTTP/2 stream.
+pub(super) fn nothing(end: End, wire: Wire, live: Registered, mut log: AccessLog) -> Response {
+    log.unanswered();
+    let spec = StreamSpec::new(async move |mut sink: ServerSink| {
+        let end = match end {
+            End::Stall | End::Hold => silence(&mut sink, &live).await,
+            end => StreamEnd::Ended(end),
+        };
+        drop((log, live));
+        (sink, end)
+    });
+    let exact = Exact {
+        close_notify: wire.close_notify,
+        ..Exact::nothing()
+    };
+    dictated(exact, spec)
+}
+
+/// Until the client leaves, or somebody ends it.
+async fn silence(sink: &mut ServerSink, live: &Registered) -> StreamEnd {
+    tokio::select! {
+        biased;
+        order = live.ordered() => StreamEnd::Ended(match order {
+            Order::End(end) => end,
+            Order::Shutdown => End::Close,
+        }),
+        () = sink.gone() => StreamEnd::Gone,
+    }
+}
+
+/// An answer that we write: the response itself only carries it there.
+fn dictated(exact: Exact, spec: StreamSpec) -> Response {
+    let status = exact.head.as_ref().map_or(StatusCode::OK, status);
+    let mut response = Response::builder().status(status).finish();
+    response.extensions_mut().insert(exact);
+    response.extensions_mut().insert(spec);
+    response
+}
+
+/// An answer as hyper writes it.
+fn plain(exact: &Exact, body: Bytes) -> Response {
+    let head = exact.head.as_ref().expect("an answer has a head");
+    let mut response = Response::builder().status(status(head)).body(Body::from(body));
+    for (name, value) in &head.headers {
+        // Over HTTP/1.1 these never come here.
+        if CONNECTION_SPECIFIC
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own))
+        {
+            continue;
+        }
+        if let Some((name, value)) = field(name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// What HTTP/2 forbids (RFC 9113 §8.2.2).
+const CONNECTION_SPECIFIC: [&str; 5] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn status(head: &Head) -> StatusCode {
+    StatusCode::from_u16(head.status).expect("the engine answers with 200 to 599")
+}
