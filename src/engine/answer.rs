@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::refusal::{Refusal, is_preflight, missed, options, refuse};
 use super::visit::Visit;
 use super::{Engine, Reply};
-use crate::expr::{BadParams, Moment, RenderError, RequestScope};
+use crate::expr::{BadParams, Moment, NoState, RenderError, RequestScope};
 use crate::matching::{self, Captures, Match, Miss};
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
@@ -149,6 +149,7 @@ impl Engine {
             captures,
             draw,
             topics,
+            Arc::new(NoState),
         )
     }
 

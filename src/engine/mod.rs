@@ -21,7 +21,7 @@ pub use reply::{Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 use crate::event::Event;
 use crate::scenario::Scenario;
 use crate::session::Session;
-use crate::wire::{Frame, encode};
+use crate::wire::{Frame, Style, encode};
 use catalog::Catalog;
 use connections::Connections;
 
@@ -56,7 +56,7 @@ impl Engine {
             session,
             connections: Arc::default(),
             seed,
-            farewell: farewell.map(|event| Frame::new(&encode(event))),
+            farewell: farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD))),
         }
     }
 

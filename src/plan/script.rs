@@ -12,7 +12,7 @@ use crate::expr::{Moment, RenderError, RequestScope};
 use crate::random::Draw;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Action, End, EventTemplate, Follow, Id, Pace, Repetition, Script, Step};
-use crate::wire::{Frame, encode};
+use crate::wire::{Frame, Style, encode};
 
 /// Steps that may pass without a cue before the script counts as running wild.
 const IDLE_STEPS: u32 = 10_000;
@@ -262,7 +262,7 @@ impl Plan {
             moment,
             self.counter,
         )?;
-        Ok(Frame::new(&encode(&event)))
+        Ok(Frame::new(&encode(&event, &Style::STANDARD)))
     }
 
     fn follow(&mut self, follow: &Follow) -> Result<Following, RenderError> {
