@@ -9,14 +9,14 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use mock_sse::clock::Clock;
 use mock_sse::event::Event;
-use mock_sse::expr::RequestScope;
+use mock_sse::expr::{NoState, RequestScope};
 use mock_sse::plan::{Cue, Plan};
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
 use mock_sse::scenario::load::{Origin, load};
 use mock_sse::scenario::model::Body;
 use mock_sse::topic::Topics;
-use mock_sse::wire::{Frame, encode};
+use mock_sse::wire::{Frame, Style, encode};
 
 fn encoding(c: &mut Criterion) {
     let letter = Event {
@@ -31,10 +31,10 @@ fn encoding(c: &mut Criterion) {
         ..Event::default()
     };
     c.bench_function("encode/letter", |b| {
-        b.iter(|| Frame::new(&encode(black_box(&letter))))
+        b.iter(|| Frame::new(&encode(black_box(&letter), &Style::STANDARD)))
     });
     c.bench_function("encode/1000 lines", |b| {
-        b.iter(|| Frame::new(&encode(black_box(&long))))
+        b.iter(|| Frame::new(&encode(black_box(&long), &Style::STANDARD)))
     });
 }
 
@@ -61,6 +61,7 @@ fn endless(event: &str) -> Plan {
         Vec::new(),
         draw(Purpose::Data),
         topics,
+        Arc::new(NoState),
     );
     Plan::new(scenario.clone(), &script, scope, draw(Purpose::Timing), 0)
 }

@@ -31,6 +31,10 @@ pub enum Purpose {
     Timing,
     /// Conditions: which endpoint answers.
     Matching,
+    /// Where writes are split.
+    Wire,
+    /// Whether and when something goes wrong.
+    Faults,
 }
 
 /// One sequence of random numbers.
@@ -49,6 +53,20 @@ impl Draw {
         }
         hash.update(key.attempt.to_le_bytes());
         hash.update([purpose as u8]);
+        Draw(Pcg64::from_seed(hash.finalize().into()))
+    }
+
+    /// A sequence of its own for branch `index`, derived from what this one would draw next.
+    ///
+    /// This one does not move on: forking costs its own numbers nothing.
+    pub fn fork(&self, index: u64) -> Draw {
+        let mut ahead = self.clone();
+        let mut hash = Sha256::new();
+        hash.update(b"mock-sse fork 1\0");
+        for _ in 0..4 {
+            hash.update(ahead.bits().to_le_bytes());
+        }
+        hash.update(index.to_le_bytes());
         Draw(Pcg64::from_seed(hash.finalize().into()))
     }
 
@@ -72,6 +90,16 @@ impl Draw {
             self.below(width + 1)
         };
         low.wrapping_add_unsigned(offset)
+    }
+
+    /// A number between two finite bounds, in either order; the lower included, the upper not
+    /// unless they are equal. Made from 53 bits, the precision of a double.
+    pub fn float(&mut self, a: f64, b: f64) -> f64 {
+        let (low, high) = (a.min(b), a.max(b));
+        let part = (self.bits() >> 11) as f64 / (1u64 << 53) as f64;
+        // Not low + (high - low) · part: the difference of two large bounds overflows.
+        let between = low * (1.0 - part) + high * part;
+        between.min(high.next_down()).max(low)
     }
 
     /// A duration between two bounds, both included, in whole microseconds.
@@ -115,6 +143,53 @@ mod tests {
         assert_eq!(numbers, [10, 18, 24, 8, 0, 24]);
         assert_eq!(data.uuid(), "e84c8c34-e48f-4412-a556-383e956b2a60");
         assert_eq!(delay, Duration::from_micros(11_889));
+    }
+
+    /// Frozen as well; and the numbers of the older purposes do not move when purposes are added.
+    #[test]
+    fn forks_floats_and_every_purpose_are_golden() {
+        let data = draw("GET /sse#0", 1, Purpose::Data);
+        let mut forks: Vec<u64> = [0, 1, u64::MAX].map(|i| data.fork(i).below(1_000_000)).into();
+        forks.push(data.fork(0).fork(0).below(1_000_000));
+        assert_eq!(forks, [649549, 635132, 579389, 868142]);
+        let mut floats = data.clone();
+        assert_eq!(floats.float(0.0, 1.0), 0.41968445922092024);
+        assert_eq!(floats.float(10.0, -2.5), 6.282239526497995);
+        let purposes = [
+            Purpose::Data,
+            Purpose::Timing,
+            Purpose::Matching,
+            Purpose::Wire,
+            Purpose::Faults,
+        ];
+        let firsts = purposes.map(|p| draw("GET /sse#0", 1, p).below(1_000_000));
+        assert_eq!(firsts, [419_684, 47_248, 636_680, 864_983, 856_451]);
+    }
+
+    #[test]
+    fn a_fork_leaves_its_parent_where_it_is() {
+        let mut parent = draw("x", 1, Purpose::Data);
+        let mut untouched = parent.clone();
+        parent.fork(1);
+        assert_eq!(parent.bits(), untouched.bits());
+        assert_ne!(parent.fork(1).bits(), untouched.fork(2).bits());
+    }
+
+    #[test]
+    fn floats_stay_within_their_bounds() {
+        let mut d = draw("x", 1, Purpose::Data);
+        for (a, b) in [
+            (0.0, 1.0),
+            (-1.0, 1e-9),
+            (f64::MIN, f64::MAX),
+            (1.0, 1.0f64.next_up()),
+        ] {
+            for _ in 0..1000 {
+                let x = d.float(a, b);
+                assert!(a <= x && x < b, "{a} {x} {b}");
+            }
+        }
+        assert_eq!(d.float(3.5, 3.5), 3.5);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
-use super::{Expr, Expressions, FUEL, Text, describe, functions, to_json};
+use super::{Expr, Expressions, Text, condition, describe, fake, filters, functions, limits, print};
 use crate::spelling::nearest;
 
 /// The name under which an expression's value is found after rendering.
@@ -23,6 +23,7 @@ const SCOPE: &[&str] = &[
     "now",
     "topic",
     "base",
+    "state",
 ];
 
 /// What is wrong with an expression, and at which word of it.
@@ -40,6 +41,7 @@ pub struct Fault {
 pub struct Builder {
     env: Environment<'static>,
     vars: Vec<String>,
+    hidden: Vec<(&'static str, String)>,
     count: usize,
 }
 
@@ -48,13 +50,32 @@ impl Builder {
     pub fn new(vars: Vec<String>) -> Builder {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Chainable);
-        env.set_fuel(Some(FUEL));
+        env.set_fuel(Some(limits::FUEL));
+        env.set_recursion_limit(limits::MAX_RECURSION);
         let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
         env.set_syntax(syntax.expect("the default delimiters are distinct"));
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        env.set_formatter(|out, _, value| print(out, value));
+        env.set_formatter(|out, _, value| emit(out, value));
         functions::add(&mut env);
-        Builder { env, vars, count: 0 }
+        filters::add(&mut env);
+        Builder {
+            env,
+            vars,
+            hidden: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Names of the usual scope that what is compiled next cannot use, and why (a half-sentence:
+    /// "a feed serves no request"). A capture or a `let` of the same name can be used.
+    pub fn hide(&mut self, names: &'static [&'static str], why: &str) {
+        self.hidden
+            .extend(names.iter().map(|name| (*name, why.to_owned())));
+    }
+
+    /// The whole scope again.
+    pub fn show_all(&mut self) {
+        self.hidden.clear();
     }
 
     /// The finished collection.
@@ -62,18 +83,25 @@ impl Builder {
         Expressions { env: self.env }
     }
 
-    /// A bare expression (`when`, `if`): no braces around it.
+    /// A bare expression (`client`, `for_each`): no braces around it.
     pub fn expr(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {
-        if source.trim_start().starts_with("{{") {
-            let hint = "this key takes the expression itself: leave the {{ }} away";
-            return Err(Fault {
-                message: "braces around a bare expression".into(),
-                hint: Some(hint.into()),
-                word: "{{".into(),
-            });
-        }
+        check_size(source, true)?;
+        no_braces(source)?;
         minijinja::machinery::parse_expr(source).map_err(|e| syntax(&e))?;
         self.add(format!("{{% set {RESULT} = ({source}) %}}"), source, true, names)
+    }
+
+    /// A bare expression that is asked whether it holds (`when`, `if`, `while`). One that can be
+    /// seen to hold always, or never, is a fault: a text, a number, a list, a calculation.
+    pub fn condition(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {
+        check_size(source, true)?;
+        no_braces(source)?;
+        let expr = minijinja::machinery::parse_expr(source).map_err(|e| syntax(&e))?;
+        if let Some(fault) = condition::never_one(&expr) {
+            return Err(fault);
+        }
+        drop(expr);
+        self.expr(source, names)
     }
 
     /// Text that may hold templates.
@@ -81,6 +109,7 @@ impl Builder {
         if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
             return Ok(Text::fixed(source));
         }
+        check_size(source, false)?;
         if let Some(inner) = lone_expression(source) {
             let template = format!("{{% set {RESULT} = ({inner}) %}}");
             return self.add(template, source, false, names).map(Text::Value);
@@ -111,8 +140,15 @@ impl Builder {
             .chain(names.iter().map(String::as_str))
             .chain(globals.iter().map(String::as_str))
             .collect();
+        let hidden = |name: &str| {
+            let own = names.iter().any(|n| n == name);
+            self.hidden.iter().find(|(n, _)| *n == name && !own)
+        };
         let mut used: Vec<String> = template.undeclared_variables(false).into_iter().collect();
         used.sort();
+        if let Some((name, why)) = used.iter().find_map(|name| hidden(name)) {
+            return Err(unavailable(name, why));
+        }
         match used.into_iter().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(unknown("name", &name, &known)),
             None => Ok(()),
@@ -141,6 +177,13 @@ impl Builder {
                     next(2)
                         .filter(|_| !member_of)
                         .map_or(Ok(()), |name| self.check_var(name))?;
+                }
+                Token::Ident("fake") if matches!(tokens.get(i + 1), Some(Token::ParenOpen)) => {
+                    if let (Some(Token::Str(kind)), Some(Token::ParenClose)) =
+                        (tokens.get(i + 2), tokens.get(i + 3))
+                    {
+                        check_fake(kind)?;
+                    }
                 }
                 _ => {}
             }
@@ -174,6 +217,51 @@ impl Builder {
     }
 }
 
+fn check_size(source: &str, bare: bool) -> Result<(), Fault> {
+    let tokens = tokenize(source, bare, Default::default()).map_while(Result::ok);
+    let fault = limits::source_too_large(source).or_else(|| limits::tokens_too_deep(tokens.map(|(t, _)| t)));
+    fault.map_or(Ok(()), |message| Err(about_all(message, None)))
+}
+
+fn no_braces(source: &str) -> Result<(), Fault> {
+    if !source.trim_start().starts_with("{{") {
+        return Ok(());
+    }
+    Err(Fault {
+        message: "braces around a bare expression".into(),
+        hint: Some("this key takes the expression itself: leave the {{ }} away".into()),
+        word: "{{".into(),
+    })
+}
+
+fn check_fake(kind: &str) -> Result<(), Fault> {
+    let kinds = fake::kinds();
+    if kinds.contains(&kind) {
+        return Ok(());
+    }
+    Err(Fault {
+        message: format!("fake() knows no `{}`", super::excerpt(kind)),
+        hint: Some(crate::spelling::suggest(kind, &kinds)),
+        word: kind.to_owned(),
+    })
+}
+
+fn unavailable(name: &str, why: &str) -> Fault {
+    Fault {
+        message: format!("`{name}` is not available here"),
+        hint: (!why.is_empty()).then(|| why.to_owned()),
+        word: name.to_owned(),
+    }
+}
+
+fn about_all(message: String, hint: Option<String>) -> Fault {
+    Fault {
+        message,
+        hint,
+        word: String::new(),
+    }
+}
+
 fn unknown(what: &str, name: &str, known: &[&str]) -> Fault {
     let hint = match nearest(name, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
@@ -188,11 +276,10 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> Fault {
 }
 
 fn syntax(error: &Error) -> Fault {
-    Fault {
-        message: format!("this expression does not parse: {}", describe(error)),
-        hint: None,
-        word: String::new(),
-    }
+    about_all(
+        format!("this expression does not parse: {}", describe(error)),
+        None,
+    )
 }
 
 /// The inside of text that is one `{{ … }}` and nothing else.
@@ -203,10 +290,10 @@ fn lone_expression(source: &str) -> Option<&str> {
     minijinja::machinery::parse_expr(inner).is_ok().then_some(inner)
 }
 
-fn print(out: &mut minijinja::Output, value: &Value) -> Result<(), Error> {
-    let text = match value.as_str() {
-        Some(text) => return Ok(out.write_str(text)?),
-        None => to_json(value).map_err(|e| Error::new(ErrorKind::UndefinedError, e.0))?,
-    };
-    Ok(out.write_str(&text.to_string())?)
+fn emit(out: &mut minijinja::Output, value: &Value) -> Result<(), Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(out.write_str(text)?);
+    }
+    let text = print(value).map_err(|e| Error::new(ErrorKind::UndefinedError, e.0))?;
+    Ok(out.write_str(&text)?)
 }

@@ -2,13 +2,17 @@
 
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
+use super::fake;
 use super::scope::{DRAWS, Draws, TOPICS, Topics};
 
 /// Filters worth suggesting for a misspelt one.
 pub(super) const FILTERS: &[&str] = &[
     "abs",
+    "b64",
+    "b64decode",
     "batch",
     "capitalize",
+    "chunks",
     "default",
     "dictsort",
     "first",
@@ -16,6 +20,7 @@ pub(super) const FILTERS: &[&str] = &[
     "int",
     "items",
     "join",
+    "json",
     "last",
     "length",
     "list",
@@ -31,6 +36,7 @@ pub(super) const FILTERS: &[&str] = &[
     "round",
     "select",
     "selectattr",
+    "sha256",
     "slice",
     "sort",
     "split",
@@ -40,6 +46,7 @@ pub(super) const FILTERS: &[&str] = &[
     "trim",
     "unique",
     "upper",
+    "words",
 ];
 
 /// Tests worth suggesting for a misspelt one.
@@ -72,6 +79,8 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_function("letter", letter);
     env.add_function("uuid", uuid);
     env.add_function("random_int", random_int);
+    env.add_function("random_float", random_float);
+    env.add_function("fake", fake);
     env.add_function("pick", pick);
     env.add_function("topic", topic);
 }
@@ -91,14 +100,28 @@ fn random_int(state: &State, a: i64, b: i64) -> Result<i64, Error> {
     Ok(draws(state)?.lock().between(a, b))
 }
 
+/// A number between two bounds, the lower included.
+fn random_float(state: &State, a: f64, b: f64) -> Result<f64, Error> {
+    if !a.is_finite() || !b.is_finite() {
+        return Err(invalid("random_float() needs two finite bounds".into()));
+    }
+    Ok(draws(state)?.lock().float(a, b))
+}
+
+/// A made-up value of a kind.
+fn fake(state: &State, kind: String) -> Result<String, Error> {
+    let made = fake::make(&kind, &mut draws(state)?.lock());
+    made.ok_or_else(|| {
+        let hint = crate::spelling::suggest(&kind, &fake::kinds());
+        invalid(format!("fake() knows no `{}`; {hint}", super::excerpt(&kind)))
+    })
+}
+
 /// One entry of a list.
 fn pick(state: &State, list: Value) -> Result<Value, Error> {
     let items: Vec<Value> = list.try_iter()?.collect();
     if items.is_empty() {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "pick() needs a list with at least one entry",
-        ));
+        return Err(invalid("pick() needs a list with at least one entry".into()));
     }
     let index = draws(state)?.lock().below(items.len() as u64) as usize;
     Ok(items[index].clone())
@@ -119,8 +142,9 @@ fn draws(state: &State) -> Result<std::sync::Arc<Draws>, Error> {
 }
 
 fn no_stream() -> Error {
-    Error::new(
-        ErrorKind::InvalidOperation,
-        "this function has no stream to work for here",
-    )
+    invalid("this function has no stream to work for here".into())
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
 }

@@ -4,11 +4,18 @@
 //! bounded in steps (fuel) and output. Text here is the text form of bytes (`crate::text`).
 
 mod build;
+mod condition;
+mod fake;
+mod fake_words;
+mod filters;
 mod functions;
+mod limits;
 mod query;
+mod request;
 mod scope;
+mod state;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
 use minijinja::{Environment, Value};
@@ -17,11 +24,9 @@ use serde_json::Value as Json;
 pub use build::{Builder, Fault};
 pub use query::{BadParams, Params};
 pub use scope::{Moment, RequestScope, TopicView};
+pub use state::{NoState, StateView};
 
-/// Steps that one rendering may take.
-const FUEL: u64 = 200_000;
-/// Bytes that one rendering may yield.
-const MAX_OUTPUT: usize = 16 << 20;
+use limits::MAX_OUTPUT;
 
 /// All templates of one scenario, compiled.
 #[derive(Debug)]
@@ -75,11 +80,16 @@ impl From<minijinja::Error> for RenderError {
 
 /// A minijinja error in one line, without its generated template names.
 pub(crate) fn describe(error: &minijinja::Error) -> String {
-    let mut text = error.kind().to_string();
-    if let Some(detail) = error.detail() {
-        let _ = write!(text, ": {detail}");
+    if let Some(limit) = limits::reached(error) {
+        return limit;
     }
-    text
+    let kind = error.kind();
+    match error.detail() {
+        // Says nothing that the detail does not.
+        Some(detail) if kind == minijinja::ErrorKind::InvalidOperation => detail.to_owned(),
+        Some(detail) => format!("{kind}: {detail}"),
+        None => kind.to_string(),
+    }
 }
 
 impl Text {
@@ -104,7 +114,9 @@ impl Expressions {
     pub fn value(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
         let template = self.env.get_template(&expr.0)?;
         let captured = template.render_captured(scope.at(moment))?;
-        Ok(captured.state().lookup(build::RESULT).unwrap_or(Value::UNDEFINED))
+        let value = captured.state().lookup(build::RESULT).unwrap_or(Value::UNDEFINED);
+        limits::check(&value)?;
+        Ok(value)
     }
 
     /// Whether a condition holds: false, zero, empty and missing do not.
@@ -172,6 +184,7 @@ pub fn to_json(value: &Value) -> Result<Json, RenderError> {
     if value.is_undefined() {
         return Err(missing());
     }
+    limits::check(value)?;
     serde_json::to_value(value).map_err(|e| RenderError(format!("this value is no JSON: {e}")))
 }
 
@@ -187,14 +200,22 @@ fn missing() -> RenderError {
     RenderError("this value is missing; give it another with `| default(…)`".into())
 }
 
+/// The beginning of a text, for messages.
+fn excerpt(text: &str) -> String {
+    const LENGTH: usize = 40;
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Output that stops growing at the limit instead of filling memory.
 struct Bounded(Vec<u8>);
 
 impl std::io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_OUTPUT {
-            let text = format!("the output is larger than {} MiB", MAX_OUTPUT >> 20);
-            return Err(std::io::Error::other(text));
+            return Err(std::io::Error::other(limits::too_large().0));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -206,163 +227,4 @@ impl std::io::Write for Bounded {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::{Draw, DrawKey, Purpose};
-    use crate::request::Request;
-    use minijinja::value::Serde;
-
-    struct NoTopics;
-    impl TopicView for NoTopics {
-        fn clients(&self, _: &str) -> u64 {
-            3
-        }
-        fn count(&self, _: &str) -> u64 {
-            7
-        }
-        fn last(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
-
-    fn scope(seed: u64) -> RequestScope {
-        let mut request = Request::example("POST", "/chat/r1");
-        request.query = Some("q=%E2%98%83%ff".into());
-        request.headers.push(("last-event-id".into(), "9".into()));
-        request.headers.push(("cookie".into(), "a=1; b=2".into()));
-        request.body = r#"{"stream": true, "n": 12, "deep": {"x": null}}"#.into();
-        let key = DrawKey {
-            endpoint: "GET /x#0".into(),
-            client: String::new(),
-            attempt: 1,
-        };
-        let vars = Value::from(Serde(serde_json::json!({"model": "m1"})));
-        let draw = Draw::new(seed, &key, Purpose::Data);
-        RequestScope::new(
-            Arc::new(request),
-            vars,
-            2,
-            vec![("room".into(), "r1".into())],
-            draw,
-            Arc::new(NoTopics),
-        )
-    }
-
-    fn render(source: &str) -> Result<String, RenderError> {
-        let mut builder = Builder::new(vec!["model".into()]);
-        let text = builder
-            .text(source, &["room".into()])
-            .map_err(|f| RenderError(f.message))?;
-        builder.finish().text(
-            &text,
-            &scope(1),
-            Moment {
-                seq: 4,
-                elapsed_ms: 1500,
-                now_ms: 10,
-            },
-        )
-    }
-
-    #[test]
-    fn everything_in_scope_renders() {
-        for (source, expected) in [
-            ("plain {not} a template", "plain {not} a template"),
-            (
-                "{{ room }}-{{ seq }}-{{ elapsed }}-{{ now }}-{{ attempt }}",
-                "r1-4-1500-10-2",
-            ),
-            (
-                "{{ request.method }} {{ request.path }} {{ request.version }}",
-                "POST /chat/r1 HTTP/1.1",
-            ),
-            ("{{ request.json.n + 1 }}", "13"),
-            ("{{ request.json.deep }}", r#"{"x":null}"#),
-            (
-                "{{ request.headers['Last-Event-ID'] }}{{ request.headers.last_event_id }}",
-                "99",
-            ),
-            ("{{ request.cookies.b }} {{ last_event_id | int + 1 }}", "2 10"),
-            ("{{ request.nope.deeper | default('none') }}", "none"),
-            ("{% if request.nope %}yes{% else %}no{% endif %}\n", "no\n"),
-            ("{{ request.nope == 1 }}", "false"),
-            ("{{ vars.model }} {{ base }}", "m1 http://localhost"),
-            (
-                "{{ topic('post').clients }}/{{ topic('post').count }}/{{ topic('post').last }}",
-                "3/7/null",
-            ),
-            ("<{{ '<&\\'' }}>", "<<&'>"),
-            ("{{ 1.0 }} {{ true }} {{ [1, 'a'] }}", r#"1.0 true [1,"a"]"#),
-        ] {
-            assert_eq!(render(source).as_deref(), Ok(expected), "{source}");
-        }
-        assert_eq!(
-            &crate::text::to_bytes(&render("{{ request.query.q }}!").unwrap())[..],
-            b"\xe2\x98\x83\xff!"
-        );
-    }
-
-    #[test]
-    fn errors_say_what_is_wrong() {
-        for (source, expected) in [
-            ("{{ rom }}", "there is no name `rom`"),
-            ("{{ letters() }}", "there is no name `letters`"),
-            ("{{ room | upcase }}", "there is no filter `upcase`"),
-            ("{{ 1 is evn }}", "there is no test `evn`"),
-            ("{{ vars.modell }}", "there is no member of `vars` `modell`"),
-            ("x{{ request.nope }}", "this value is missing"),
-            ("{{ request.nope }}", "this value is missing"),
-            ("{% include 'x' %}", "does not parse"),
-            ("{{ 1 + }}", "does not parse"),
-            (
-                "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}",
-                "fuel",
-            ),
-            ("{{ pick([]) }}", "at least one entry"),
-        ] {
-            let error = render(source).expect_err(source).0;
-            assert!(error.contains(expected), "{source}: {error}");
-        }
-    }
-
-    #[test]
-    fn chance_is_seeded() {
-        let source = "{{ letter() }}{{ random_int(1, 6) }}{{ pick(['x', 'y']) }}{{ uuid() }}";
-        assert_eq!(render(source), render(source));
-        let both = render("{{ letter() }}{{ letter() }}{{ letter() }}{{ letter() }}").unwrap();
-        assert!(
-            both.chars().collect::<std::collections::HashSet<_>>().len() > 1,
-            "{both}"
-        );
-    }
-
-    #[test]
-    fn a_lone_expression_keeps_its_type_in_trees() {
-        let mut builder = Builder::new(vec![]);
-        let n = Tree::Text(builder.text("{{ request.json.n }}", &[]).unwrap());
-        let s = Tree::Text(builder.text("n={{ request.json.n }}", &[]).unwrap());
-        let tree = Tree::List(vec![n, s, Tree::Fixed(Json::Null)]);
-        let json = builder
-            .finish()
-            .tree(&tree, &scope(1), Moment::default())
-            .unwrap();
-        assert_eq!(json.to_string(), r#"[12,"n=12",null]"#);
-    }
-
-    #[test]
-    fn conditions_are_bare() {
-        let mut builder = Builder::new(vec![]);
-        let yes = builder.expr("request.json.stream and attempt == 2", &[]).unwrap();
-        let no = builder.expr("request.json.missing.deep", &[]).unwrap();
-        assert!(
-            builder
-                .expr("{{ true }}", &[])
-                .unwrap_err()
-                .message
-                .contains("braces")
-        );
-        let env = builder.finish();
-        assert_eq!(env.holds(&yes, &scope(1), Moment::default()), Ok(true));
-        assert_eq!(env.holds(&no, &scope(1), Moment::default()), Ok(false));
-    }
-}
+mod tests;

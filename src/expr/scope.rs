@@ -1,14 +1,16 @@
 //! What expressions see: the request, captured and `let` names, the moment, the topics.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use indexmap::IndexMap;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, Serde};
+use minijinja::value::{Enumerator, Object};
 use serde_json::{Map, Value as Json};
 
 use super::query::{BadParams, Params};
+use super::request::RequestValue;
+use super::state::{State, StateView};
 use crate::random::Draw;
 use crate::request::Request;
 use crate::text;
@@ -54,6 +56,7 @@ struct Inner {
     names: Mutex<IndexMap<String, Value>>,
     draws: Arc<Draws>,
     topics: Arc<Topics>,
+    state: Arc<State>,
 }
 
 impl fmt::Debug for RequestScope {
@@ -73,6 +76,7 @@ impl RequestScope {
         captures: Vec<(String, String)>,
         draw: Draw,
         topics: Arc<dyn TopicView>,
+        state: Arc<dyn StateView>,
     ) -> RequestScope {
         let last_event_id = request
             .header("last-event-id")
@@ -92,6 +96,37 @@ impl RequestScope {
                 names: Mutex::new(names),
                 draws: Arc::new(Draws(Mutex::new(draw))),
                 topics: Arc::new(Topics(topics)),
+                state: Arc::new(State(state)),
+            }),
+        }
+    }
+
+    /// A branch with its own copy of the names, and with draws of its own that depend on the
+    /// parent's and the index. The parent's draws do not move on.
+    pub fn fork(&self, index: u64) -> RequestScope {
+        let draw = self.draws().fork(index);
+        self.with_draws(draw)
+    }
+
+    /// A copy of the names and draws as they are now, that shares neither: for looking ahead.
+    pub fn copy(&self) -> RequestScope {
+        let draw = self.draws().clone();
+        self.with_draws(draw)
+    }
+
+    fn with_draws(&self, draw: Draw) -> RequestScope {
+        let inner = &self.inner;
+        RequestScope {
+            inner: Arc::new(Inner {
+                request: inner.request.clone(),
+                vars: inner.vars.clone(),
+                attempt: inner.attempt,
+                last_event_id: inner.last_event_id.clone(),
+                base: inner.base.clone(),
+                names: Mutex::new(lock(&inner.names).clone()),
+                draws: Arc::new(Draws(Mutex::new(draw))),
+                topics: inner.topics.clone(),
+                state: inner.state.clone(),
             }),
         }
     }
@@ -113,12 +148,12 @@ impl RequestScope {
 
     /// Why the request's parameters could not be read, if an expression asked for them in vain.
     pub fn bad_params(&self) -> Option<BadParams> {
-        lock(&self.inner.request.bad).clone()
+        self.inner.request.bad()
     }
 
     /// Query and body merged.
     pub fn params(&self) -> Result<Map<String, Json>, BadParams> {
-        Params::merged(&self.inner.request.request)
+        Params::merged(self.inner.request.request())
     }
 
     /// The context for one rendering.
@@ -156,6 +191,7 @@ impl Object for View {
             "seq" => Value::from(self.moment.seq),
             "elapsed" => Value::from(self.moment.elapsed_ms),
             "now" => Value::from(self.moment.now_ms),
+            "state" => Value::from_dyn_object(inner.state.clone()),
             DRAWS => Value::from_dyn_object(inner.draws.clone()),
             TOPICS => Value::from_dyn_object(inner.topics.clone()),
             _ => return None,
@@ -200,102 +236,6 @@ impl Topics {
     }
 }
 
-/// `request` in expressions; the costly members are made when asked for.
-#[derive(Debug)]
-struct RequestValue {
-    request: Arc<Request>,
-    query: OnceLock<Option<Value>>,
-    params: OnceLock<Option<Value>>,
-    json: OnceLock<Option<Value>>,
-    bad: Mutex<Option<BadParams>>,
-}
-
-impl Object for RequestValue {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let request = &self.request;
-        Some(match key.as_str()? {
-            "method" => Value::from(request.method.as_str()),
-            "path" => Value::from(request.path.as_str()),
-            "version" => Value::from(request.version.as_str()),
-            "peer" => Value::from(request.peer.to_string()),
-            "body" => Value::from(text::from_bytes(&request.body)),
-            "headers" => Value::from_object(Headers(request.clone())),
-            "cookies" => Value::from(Serde(cookies(request))),
-            "query" => self.cached(&self.query, || Params::query(request).map(of_map))?,
-            "params" => self.cached(&self.params, || Params::merged(request).map(of_map))?,
-            "json" => self.cached(&self.json, || Params::json(request).map(of_json))?,
-            _ => return None,
-        })
-    }
-}
-
-fn of_map(map: Map<String, Json>) -> Value {
-    Value::from(Serde(map))
-}
-
-fn of_json(json: Option<Json>) -> Value {
-    json.map_or(Value::UNDEFINED, |json| Value::from(Serde(json)))
-}
-
-impl RequestValue {
-    fn new(request: Arc<Request>) -> RequestValue {
-        let (query, params, json) = Default::default();
-        RequestValue {
-            request,
-            query,
-            params,
-            json,
-            bad: Mutex::new(None),
-        }
-    }
-
-    /// Parsed once, when first asked for. A missing value where the parameters are broken; the
-    /// reason is kept for the answer.
-    fn cached(
-        &self,
-        cell: &OnceLock<Option<Value>>,
-        parse: impl FnOnce() -> Result<Value, BadParams>,
-    ) -> Option<Value> {
-        let value = cell.get_or_init(|| parse().map_err(|bad| *lock(&self.bad) = Some(bad)).ok());
-        value.clone()
-    }
-}
-
-/// Header fields by name in any case, `_` for `-`; several of one name joined (RFC 9110 §5.3).
-#[derive(Debug)]
-struct Headers(Arc<Request>);
-
-impl Object for Headers {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.as_str()?.to_ascii_lowercase();
-        self.0
-            .header_text(&name)
-            .or_else(|| self.0.header_text(&name.replace('_', "-")))
-            .map(Value::from)
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let names: indexmap::IndexSet<&str> = self.0.headers.iter().map(|(n, _)| n.as_str()).collect();
-        Enumerator::Values(names.into_iter().map(Value::from).collect())
-    }
-}
-
-/// Cookies by name (RFC 6265 §5.4); the first of several of one name.
-fn cookies(request: &Request) -> IndexMap<String, String> {
-    let mut cookies = IndexMap::new();
-    for (name, value) in request.headers.iter() {
-        if name == "cookie" {
-            for pair in text::from_bytes(value).split(';') {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                cookies
-                    .entry(name.trim().to_owned())
-                    .or_insert_with(|| value.trim().to_owned());
-            }
-        }
-    }
-    cookies
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::event::Event;
 use crate::expr::TopicView;
 use crate::text;
-use crate::wire::{Frame, encode};
+use crate::wire::{Frame, Style, encode};
 
 /// Messages a subscriber may be behind before it has to take up from the history.
 const QUEUE: usize = 1024;
@@ -98,7 +98,7 @@ impl Topics {
         if counted {
             event.id = Some(state.count.to_string().into());
         }
-        let frame = Frame::new(&encode(&event));
+        let frame = Frame::new(&encode(&event, &Style::STANDARD));
         let message = Arc::new(Message {
             number: state.count,
             event,

@@ -1,41 +1,67 @@
 //! The text/event-stream format (HTML standard, §9.2.5).
 
+use super::style::{Field, Style};
 use crate::event::Event;
 
-/// An event as a block with its closing blank line, fields in the order comment, event, data, id, retry.
+/// An event as a block with its closing blank line, in a style.
 ///
 /// `data` and comments are split at every line end (LF, CRLF, CR), each line in a field of its
 /// own. The other fields cannot hold line ends: each becomes a space, so that no value can inject
 /// a field.
-pub fn encode(event: &Event) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + event.data.as_ref().map_or(0, |d| d.len() + d.len() / 16));
-    if let Some(comment) = &event.comment {
-        lines(comment, |line| field(&mut out, b"", line));
+pub fn encode(event: &Event, style: &Style) -> Vec<u8> {
+    let size = 64 + event.data.as_ref().map_or(0, |d| d.len() + d.len() / 16);
+    let mut out = Writer {
+        out: Vec::with_capacity(size),
+        style,
+    };
+    for field in style.order {
+        match field {
+            Field::Comment => out.lines(b"", event.comment.as_deref()),
+            Field::Event => out.one_line(b"event", event.event.as_deref()),
+            Field::Data => out.lines(b"data", event.data.as_deref()),
+            Field::Id => out.one_line(b"id", event.id.as_deref()),
+            Field::Retry => {
+                if let Some(retry) = event.retry {
+                    out.field(b"retry", retry.to_string().as_bytes());
+                }
+            }
+        }
     }
-    if let Some(name) = &event.event {
-        field(&mut out, b"event", &single_line(name));
-    }
-    if let Some(data) = &event.data {
-        lines(data, |line| field(&mut out, b"data", line));
-    }
-    if let Some(id) = &event.id {
-        field(&mut out, b"id", &single_line(id));
-    }
-    if let Some(retry) = event.retry {
-        field(&mut out, b"retry", retry.to_string().as_bytes());
-    }
-    out.push(b'\n');
-    out
+    out.end_line();
+    out.out
 }
 
-fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.push(b':');
-    if !value.is_empty() {
-        out.push(b' ');
-        out.extend_from_slice(value);
+struct Writer<'a> {
+    out: Vec<u8>,
+    style: &'a Style,
+}
+
+impl Writer<'_> {
+    fn lines(&mut self, name: &[u8], text: Option<&[u8]>) {
+        if let Some(text) = text {
+            lines(text, |line| self.field(name, line));
+        }
     }
-    out.push(b'\n');
+
+    fn one_line(&mut self, name: &[u8], value: Option<&[u8]>) {
+        if let Some(value) = value {
+            self.field(name, &single_line(value));
+        }
+    }
+
+    fn field(&mut self, name: &[u8], value: &[u8]) {
+        self.out.extend_from_slice(name);
+        self.out.push(b':');
+        if !value.is_empty() && (self.style.space || value[0] == b' ') {
+            self.out.push(b' ');
+        }
+        self.out.extend_from_slice(value);
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
+        self.out.extend_from_slice(self.style.eol.bytes());
+    }
 }
 
 fn single_line(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
@@ -61,6 +87,7 @@ fn lines(text: &[u8], mut each: impl FnMut(&[u8])) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::style::Eol;
     use super::*;
     use bytes::Bytes;
 
@@ -110,12 +137,41 @@ mod tests {
                 "event: a  b\n\n",
             ),
         ] {
-            assert_eq!(String::from_utf8(encode(&event)).unwrap(), expected);
+            assert_eq!(
+                String::from_utf8(encode(&event, &Style::STANDARD)).unwrap(),
+                expected
+            );
         }
     }
 
     #[test]
+    fn styles_change_what_the_format_leaves_free() {
+        let event = Event {
+            comment: Some("".into()),
+            event: Some("e".into()),
+            data: Some("1\n 2\n".into()),
+            id: Some(" ".into()),
+            retry: Some(5),
+        };
+        let terse = Style {
+            eol: Eol::Crlf,
+            space: false,
+            order: [Field::Id, Field::Retry, Field::Data, Field::Event, Field::Comment],
+        };
+        let expected = "id:  \r\nretry:5\r\ndata:1\r\ndata:  2\r\ndata:\r\nevent:e\r\n:\r\n\r\n";
+        assert_eq!(String::from_utf8(encode(&event, &terse)).unwrap(), expected);
+        let old_mac = Style {
+            eol: Eol::Cr,
+            ..Style::STANDARD
+        };
+        assert_eq!(encode(&data(b"a\nb"), &old_mac), b"data: a\rdata: b\r\r");
+    }
+
+    #[test]
     fn bytes_that_are_no_text_pass() {
-        assert_eq!(encode(&data(b"\xff\0\xfe")), b"data: \xff\0\xfe\n\n");
+        assert_eq!(
+            encode(&data(b"\xff\0\xfe"), &Style::STANDARD),
+            b"data: \xff\0\xfe\n\n"
+        );
     }
 }

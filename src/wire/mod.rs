@@ -1,11 +1,15 @@
 //! Event → bytes: pure. No sockets here; what writes them is in `server/`.
 
+pub mod compress;
 pub mod encode;
 pub mod frame;
 pub mod framing;
-pub mod stub;
+pub mod split;
+pub mod style;
 
+pub use compress::{Coding, Compressor, negotiate};
 pub use encode::encode;
 pub use frame::Frame;
 pub use framing::Framing;
-pub use stub::{Coding, Eol, Field, Inside, SplitAt, Style};
+pub use split::{Inside, SplitAt, split};
+pub use style::{Eol, Field, Style};

@@ -1,0 +1,155 @@
+//! What bounds expressions, and how an expression that reaches a bound is told so.
+//!
+//! Steps and the bytes they make are counted by minijinja itself (fuel). It cannot count what a
+//! small value becomes when it is written out (a list of a thousand times the same list), how deep
+//! a value is, or what a long source costs its own compiler's stack: that is here.
+
+use minijinja::machinery::Token;
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
+
+use super::RenderError;
+
+/// Steps that one rendering may take; 64 bytes made or read count as one.
+pub(super) const FUEL: u64 = 500_000;
+/// Bytes that one rendering may yield.
+pub(super) const MAX_OUTPUT: usize = 16 << 20;
+/// Loops within loops, and calls of a recursive loop.
+pub(super) const MAX_RECURSION: usize = 60;
+/// Values within values that one rendering may yield; as deep as JSON is read.
+const MAX_DEPTH: usize = 128;
+/// Bytes of one template.
+const MAX_SOURCE: usize = 1 << 20;
+/// Tokens of an expression that may hang on one another, from one comma to the next with all that
+/// is around it. The compiler's stack grows with them.
+const MAX_CHAIN: usize = 400;
+/// Open brackets and blocks, one in the other.
+const MAX_NESTING: usize = 40;
+
+/// Why a source is too large to compile, if it is.
+pub(super) fn source_too_large(source: &str) -> Option<String> {
+    (source.len() > MAX_SOURCE).then(|| {
+        format!(
+            "this template is {} KiB long; {} KiB are the most",
+            source.len() >> 10,
+            MAX_SOURCE >> 10
+        )
+    })
+}
+
+/// Why an expression is too deep to compile, if it is.
+pub(super) fn tokens_too_deep<'a>(tokens: impl IntoIterator<Item = Token<'a>>) -> Option<String> {
+    let mut depth = Depth::default();
+    tokens.into_iter().find_map(|token| depth.take(&token))
+}
+
+/// How much hangs on one another at a token.
+#[derive(Default)]
+struct Depth {
+    /// For each open bracket, what hung on one another where it was opened.
+    open: Vec<usize>,
+    chain: usize,
+    /// For each open block, how many branches of an `if` stand one in the other in it.
+    blocks: Vec<usize>,
+    in_block: bool,
+}
+
+impl Depth {
+    fn take(&mut self, token: &Token) -> Option<String> {
+        let first_of_block = std::mem::take(&mut self.in_block);
+        match token {
+            Token::VariableStart | Token::BlockStart => {
+                self.open.clear();
+                self.chain = 0;
+                self.in_block = matches!(token, Token::BlockStart);
+            }
+            Token::Ident(word) if first_of_block => self.block(word),
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => {
+                self.chain += 1;
+                self.open.push(self.chain);
+            }
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                // What stands behind a bracket hangs on what stands before it: f(x)(y)(z).
+                self.chain = self.open.pop().unwrap_or(self.chain) + 1;
+            }
+            Token::Comma => self.chain = self.open.last().copied().unwrap_or(0),
+            _ => self.chain += 1,
+        }
+        if self.open.len() > MAX_NESTING || self.blocks.iter().sum::<usize>() > MAX_NESTING {
+            return Some(format!(
+                "this is nested more than {MAX_NESTING} deep; take it apart with `let`"
+            ));
+        }
+        (self.chain > MAX_CHAIN).then(|| {
+            format!("this expression is too long in one piece ({MAX_CHAIN} words and signs); take it apart with `let`")
+        })
+    }
+
+    fn block(&mut self, word: &str) {
+        match word {
+            "if" | "for" | "with" | "filter" | "autoescape" => self.blocks.push(1),
+            // To the compiler it stands within the branch before it.
+            "elif" => self.blocks.iter_mut().last().into_iter().for_each(|n| *n += 1),
+            word if word.starts_with("end") => drop(self.blocks.pop()),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a value can leave an expression: not too large when written out, not too deep.
+pub(super) fn check(value: &Value) -> Result<(), RenderError> {
+    measure(value, 0, &mut { MAX_OUTPUT })
+}
+
+fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), RenderError> {
+    let size = match value.kind() {
+        ValueKind::String | ValueKind::Bytes => value.as_bytes().map_or(0, <[u8]>::len),
+        _ => 1,
+    };
+    *left = left.checked_sub(size).ok_or_else(too_large)?;
+    if depth > MAX_DEPTH {
+        return Err(RenderError(format!(
+            "this value is nested more than {MAX_DEPTH} deep"
+        )));
+    }
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            for item in value.try_iter()? {
+                measure(&item, depth + 1, left)?;
+            }
+        }
+        ValueKind::Map => {
+            for key in value.try_iter()? {
+                measure(&key, depth + 1, left)?;
+                measure(&value.get_item(&key)?, depth + 1, left)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// That a rendering yields too much.
+pub(super) fn too_large() -> RenderError {
+    RenderError(format!("the output is larger than {} MiB", MAX_OUTPUT >> 20))
+}
+
+/// What a limit of minijinja's is called here.
+pub(super) fn reached(error: &Error) -> Option<String> {
+    let detail = error.detail().unwrap_or_default();
+    if detail == "recursion limit exceeded" {
+        return Some(format!(
+            "loops stand in or call one another more than {MAX_RECURSION} deep"
+        ));
+    }
+    if detail == "range has too many elements" {
+        return Some("a range has 100000 entries at the most".into());
+    }
+    let repeated = detail.starts_with("repeated ") && detail.ends_with("too large");
+    (repeated || error.kind() == ErrorKind::OutOfFuel).then(|| {
+        format!(
+            "this takes more than {FUEL} steps, or makes more than {} MiB of text and lists on the way",
+            (FUEL * 64) >> 20
+        )
+    })
+}
