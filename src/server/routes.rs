@@ -26,6 +26,32 @@ impl Routes {
         Routes { engine, max_body }
     }
 
+    /// Reads a request to its end, and delivers what `answer` replies to it. Nobody is asked for the
+    /// answer to a request that is refused, or whose body is too large or broken.
+    pub async fn deliver(
+        &self,
+        mut request: PoemRequest,
+        answer: impl FnOnce(&Request) -> Reply + Send,
+    ) -> Response {
+        let began = Instant::now();
+        let body = request.take_body();
+        let mut plain = plain(&request);
+        let log = AccessLog::begin(&plain, began, &self.engine.connections);
+        if let Some(refused) = request.extensions().get::<Refused>() {
+            let cors = self.engine.cors_of(&self.engine.catalog.current(), &plain);
+            let reply = Reply::problem(refused.status, &refused.detail).with_cors(cors);
+            return self.send(&plain, reply, log).await;
+        }
+        let reply = match body.into_bytes_limit(self.max_body).await {
+            Ok(body) => {
+                plain.body = body;
+                answer(&plain)
+            }
+            Err(error) => self.bad_body(&plain, &error),
+        };
+        self.send(&plain, reply, log).await
+    }
+
     /// The answer of the scenario, or of the server's own paths.
     fn reply(&self, request: &Request) -> Reply {
         let path = request.path.as_str();
@@ -120,24 +146,8 @@ impl Routes {
 impl Endpoint for Routes {
     type Output = Response;
 
-    async fn call(&self, mut request: PoemRequest) -> Result<Response> {
-        let began = Instant::now();
-        let body = request.take_body();
-        let mut plain = plain(&request);
-        let log = AccessLog::begin(&plain, began, &self.engine.connections);
-        if let Some(refused) = request.extensions().get::<Refused>() {
-            let cors = self.engine.cors_of(&self.engine.catalog.current(), &plain);
-            let reply = Reply::problem(refused.status, &refused.detail).with_cors(cors);
-            return Ok(self.send(&plain, reply, log).await);
-        }
-        let reply = match body.into_bytes_limit(self.max_body).await {
-            Ok(body) => {
-                plain.body = body;
-                self.reply(&plain)
-            }
-            Err(error) => self.bad_body(&plain, &error),
-        };
-        Ok(self.send(&plain, reply, log).await)
+    async fn call(&self, request: PoemRequest) -> Result<Response> {
+        Ok(self.deliver(request, |request| self.reply(request)).await)
     }
 }
 
