@@ -68,35 +68,46 @@ impl Connections {
         }
     }
 
-    /// Adds a stream, unless its endpoint has as many open as it may have.
-    pub fn register(
-        self: &Arc<Self>,
-        peer: SocketAddr,
-        endpoint: &str,
-        most: Option<usize>,
-    ) -> Option<Registered> {
+    /// Adds a stream.
+    pub fn register(self: &Arc<Self>, peer: SocketAddr, endpoint: &str) -> Registered {
         let live = {
             let mut open = lock(&self.open);
-            let endpoint = match open.counts.get_key_value(endpoint) {
-                Some((_, count)) if most.is_some_and(|most| *count >= most) => return None,
-                Some((key, _)) => key.clone(),
-                None if most == Some(0) => return None,
-                None => endpoint.into(),
-            };
-            let live = self.connection(peer, endpoint.clone());
-            *open.counts.entry(endpoint).or_insert(0) += 1;
-            open.live.insert(live.number, live.clone());
-            live
+            self.insert(&mut open, peer, endpoint)
         };
+        self.enlist(live)
+    }
+
+    /// Adds a stream, unless its endpoint has as many open as it may have.
+    pub fn register_within(self: &Arc<Self>, peer: SocketAddr, endpoint: &str, most: usize) -> Option<Registered> {
+        let live = {
+            let mut open = lock(&self.open);
+            if open.counts.get(endpoint).copied().unwrap_or(0) >= most {
+                return None;
+            }
+            self.insert(&mut open, peer, endpoint)
+        };
+        Some(self.enlist(live))
+    }
+
+    fn insert(&self, open: &mut Open, peer: SocketAddr, endpoint: &str) -> Arc<LiveConnection> {
+        let key = open.counts.get_key_value(endpoint).map(|(key, _)| key.clone());
+        let key = key.unwrap_or_else(|| endpoint.into());
+        let live = self.connection(peer, key.clone());
+        *open.counts.entry(key).or_insert(0) += 1;
+        open.live.insert(live.number, live.clone());
+        live
+    }
+
+    fn enlist(self: &Arc<Self>, live: Arc<LiveConnection>) -> Registered {
         // Looked at after the insertion: a shutdown in between reaches it one way or the other.
         if self.closing() {
             live.order(Order::Shutdown);
         }
         self.board.changed();
-        Some(Registered {
+        Registered {
             connections: self.clone(),
             live,
-        })
+        }
     }
 
     /// Something that plays without being anybody's stream: a feed.

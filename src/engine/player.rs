@@ -326,7 +326,10 @@ impl Performance {
         live: bool,
         sink: &mut S,
     ) -> Result<(), Stop> {
-        let taken = live.then(|| self.waits.relay(relay).subscription.receipt());
+        // The worker is busy by now: the clock waits for it, and no longer for the delivery.
+        if live {
+            self.waits.relay(relay).subscription.taken();
+        }
         let mut subscribed = Ok(());
         if let Some(branch) = self.waits.counted(relay, message) {
             self.plan.release(branch, self.elapsed());
@@ -337,7 +340,6 @@ impl Performance {
             let now = self.worker.clock().now();
             self.write(sink, message.frame.clone(), 1, now).await?;
         }
-        drop(taken);
         subscribed.map_err(failed)
     }
 

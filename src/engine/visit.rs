@@ -85,12 +85,13 @@ impl Visit<'_> {
         if self.head_only {
             return Ok(None);
         }
-        let most = script.limits.connections;
         let connections = &self.engine.connections;
-        match connections.register(self.request.peer, &self.endpoint.key, most) {
-            Some(live) => Ok(Some(live)),
-            None => Err(Refusal::Full(most.unwrap_or(0))),
-        }
+        let (peer, key) = (self.request.peer, &self.endpoint.key);
+        let Some(most) = script.limits.connections else {
+            return Ok(Some(connections.register(peer, key)));
+        };
+        let live = connections.register_within(peer, key, most);
+        live.map(Some).ok_or(Refusal::Full(most))
     }
 
     /// `let`, then `set`, then `publish`: how many followers that reached, if it was done.

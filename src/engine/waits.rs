@@ -18,6 +18,8 @@ pub(super) struct Relay {
     pub(super) subscription: Subscription,
     left: Option<u64>,
     until: Option<Duration>,
+    /// The stamp of the last message relayed, or of the beginning.
+    last: u64,
 }
 
 /// A branch that waits for what happens elsewhere.
@@ -70,8 +72,8 @@ impl Waits {
         self.relays.last()
     }
 
-    pub(super) fn relay(&self, index: usize) -> &Relay {
-        &self.relays[index]
+    pub(super) fn relay(&mut self, index: usize) -> &mut Relay {
+        &mut self.relays[index]
     }
 
     /// Subscribes to what a branch wants to relay.
@@ -95,6 +97,8 @@ impl Waits {
             (From::LastEventId, None, Some(id)) => Start::After(id),
             (From::LastEventId, None, None) => Start::Live,
         };
+        // Whatever comes while it is being subscribed to has a later stamp.
+        let last = stage.board.stamp();
         let rules = |name: &str| -> TopicRules {
             scenario.topic(name).map(|spec| spec.rules.clone()).unwrap_or_default()
         };
@@ -105,6 +109,7 @@ impl Waits {
             subscription,
             left: what.limit,
             until: what.until,
+            last,
         });
         Ok(())
     }
@@ -125,7 +130,7 @@ impl Waits {
     pub(super) fn expired(&mut self, elapsed: Duration) -> Option<(BranchId, bool)> {
         let late = |until: Option<Duration>| until.is_some_and(|until| until <= elapsed);
         if let Some(at) = self.relays.iter().position(|relay| late(relay.until)) {
-            return Some((self.close(at, None), true));
+            return Some((self.close(at), true));
         }
         let at = self.pending.iter().position(|p| late(p.awaiting.until))?;
         Some((self.pending.remove(at).branch, false))
@@ -135,16 +140,16 @@ impl Waits {
     pub(super) fn counted(&mut self, index: usize, message: &Message) -> Option<BranchId> {
         let relay = &mut self.relays[index];
         relay.left = relay.left.map(|left| left.saturating_sub(1));
-        (relay.left == Some(0)).then(|| self.close(index, Some(message.stamp)))
+        relay.last = message.stamp;
+        (relay.left == Some(0)).then(|| self.close(index))
     }
 
-    /// Ends a relay; a later one of the same topics goes on behind the stamp.
-    fn close(&mut self, index: usize, stamp: Option<u64>) -> BranchId {
+    /// Ends a relay; a later one of the same topics goes on behind its last message.
+    fn close(&mut self, index: usize) -> BranchId {
         let relay = self.relays.remove(index);
-        let stamp = stamp.unwrap_or_else(|| relay.subscription.stamp());
         self.marks
             .retain(|mark| !matches!(mark, Mark::Relayed(topics, _) if *topics == relay.topics));
-        self.marks.push(Mark::Relayed(relay.topics, stamp));
+        self.marks.push(Mark::Relayed(relay.topics, relay.last));
         relay.branch
     }
 

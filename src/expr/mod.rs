@@ -124,6 +124,15 @@ impl Expressions {
         Ok(self.value(expr, scope, moment)?.is_true())
     }
 
+    /// What counts as one client: the value as text; empty where there is none.
+    pub fn client(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<String, RenderError> {
+        let value = self.value(expr, scope, moment)?;
+        if value.is_none() || value.is_undefined() {
+            return Ok(String::new());
+        }
+        print(&value)
+    }
+
     /// Text rendered; a missing value is an error.
     pub fn text(&self, text: &Text, scope: &RequestScope, moment: Moment) -> Result<String, RenderError> {
         match text {

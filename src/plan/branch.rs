@@ -188,7 +188,8 @@ impl Branch {
             if level.at < level.steps.len() {
                 let place = (level.steps.clone(), level.at);
                 level.at += 1;
-                self.due += self.delay(&place.0[place.1].after, around)?;
+                let delay = self.delay(&place.0[place.1].after, around)?;
+                self.due += delay;
                 self.next = Some(place);
                 return Ok(None);
             }
@@ -307,7 +308,8 @@ impl Branch {
             }
             if let Some(due) = self.round_due() {
                 *due += interval;
-                self.due = self.due.max(*self.round_due().unwrap_or(&mut Duration::ZERO));
+                let due = *due;
+                self.due = self.due.max(due);
             }
         }
         if let Some(condition) = condition {

@@ -404,7 +404,8 @@ impl Plan {
             Action::Disconnect(which) => return Ok(Some(Cue::Disconnect(which.clone()))),
             Action::Offline(how_long) => return Ok(Some(Cue::Offline(branch.delay(how_long, &around)?))),
             Action::Stall(how_long) => {
-                branch.due += branch.delay(how_long, &around)?;
+                let silence = branch.delay(how_long, &around)?;
+                branch.due += silence;
                 return Ok(Some(Cue::Quiet(branch.due)));
             }
             Action::End(end) => return Ok(Some(Cue::End(*end))),

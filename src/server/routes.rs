@@ -12,6 +12,7 @@ use super::cors;
 use super::respond::{self, Wire};
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
+use crate::scenario::model::Gap;
 
 /// Answers everything: the server's own paths, and the scenario's.
 pub struct Routes {
@@ -95,7 +96,7 @@ impl Routes {
             }
             ReplyBody::Nothing(end) => {
                 self.wait(after).await;
-                let live = self.engine.connections.register(request.peer);
+                let live = self.engine.connections.register(request.peer, "no answer");
                 respond::nothing(end, wire, live, log)
             }
             // No byte of it could be sent: it is not even begun.
@@ -106,12 +107,20 @@ impl Routes {
             ReplyBody::Stream(mut performance) => {
                 let refused = match performance.begin().await {
                     Ok(()) => {
-                        if performance.has_gap() {
-                            head.push("x-mock-gap", "replay");
+                        match performance.gap() {
+                            Some(Gap::Replay) => head.push("x-mock-gap", "replay"),
+                            Some(Gap::Live | Gap::Error) => head.push("x-mock-gap", "live"),
+                            None => {}
                         }
                         return respond::stream(request, head, *performance, wire, log);
                     }
                     Err(NotBegun::Failed(why)) => Reply::problem(500, &why),
+                    Err(NotBegun::Gone) => {
+                        let detail = "the history no longer holds the message with the id in Last-Event-ID";
+                        let mut reply = Reply::problem(410, detail);
+                        reply.head.push("x-mock-gap", "error");
+                        reply
+                    }
                     Err(NotBegun::Ordered) => Reply::problem(503, "the server is stopping"),
                 };
                 drop(performance);
