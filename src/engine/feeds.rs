@@ -93,6 +93,7 @@ impl Stage {
             wrote: began,
             waits: Waits::begin(self.board.stamp()),
             outlet: None,
+            held: false,
         }
     }
 }

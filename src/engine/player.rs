@@ -27,6 +27,8 @@ pub struct Performance {
     pub(super) wrote: Duration,
     pub(super) waits: Waits,
     pub(super) outlet: Option<Box<Outlet>>,
+    /// The script is over, but the stream stays open, with heartbeats.
+    pub(super) held: bool,
 }
 
 /// How a performance came to its end.
@@ -227,6 +229,9 @@ impl Performance {
         if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
             return self.suffer(blow, sink).await;
         }
+        if self.held {
+            return self.wait(None, sink).await;
+        }
         if !self.plan.is_mid_event() {
             if let Some((branch, satisfied)) = self.waits.expired(elapsed) {
                 match satisfied {
@@ -248,7 +253,10 @@ impl Performance {
                 self.waits.wait(branch, awaiting);
                 Ok(())
             }
-            Cue::End(End::Hold) => self.hold(sink).await,
+            Cue::End(End::Hold) => {
+                self.held = true;
+                Ok(())
+            }
             Cue::End(End::Stall) => self.silence(None, sink).await,
             Cue::End(end) => Err(Stop::Over(Outcome::Ended(end))),
             Cue::Fail(why) => Err(failed(why)),
@@ -345,9 +353,11 @@ impl Performance {
 
     /// Waits for a time of the clock, what a branch waits for, the client or an order.
     async fn wait<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
-        let mid_event = self.plan.is_mid_event();
+        let mid_event = self.plan.is_mid_event() && !self.held;
         let beat = if mid_event { None } else { self.next_heartbeat() };
-        let until = self.waits.first_until().filter(|_| !mid_event);
+        // Nothing comes in the middle of an event, nor once the script is over.
+        let deaf = mid_event || self.held;
+        let until = self.waits.first_until().filter(|_| !deaf);
         let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
         let by_itself = until.into_iter().chain(strike).min().map(|time| self.began + time);
         let first = due.into_iter().chain(by_itself).min();
@@ -361,7 +371,7 @@ impl Performance {
         } = &mut *self;
         let event = async {
             let came = async {
-                match mid_event {
+                match deaf {
                     true => std::future::pending().await,
                     false => waits.come(stage, &live.endpoint).await,
                 }
@@ -380,30 +390,14 @@ impl Performance {
         }
     }
 
-    /// Open for ever, with heartbeats; what may go wrong still does.
-    async fn hold<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        loop {
-            let elapsed = self.elapsed();
-            if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
-                self.suffer(blow, sink).await?;
-            }
-            let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
-            let strike = strike.map(|time| self.began + time);
-            let beat = self
-                .next_heartbeat()
-                .filter(|beat| strike.is_none_or(|strike| *beat < strike));
-            self.undisturbed(beat.or(strike), sink).await?;
-            if beat.is_some() {
-                self.beat(sink).await?;
-            }
-        }
-    }
-
     /// A fault strikes.
     async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
         match blow {
             Blow::End(End::Stall) => self.silence(None, sink).await,
-            Blow::End(End::Hold) => self.hold(sink).await,
+            Blow::End(End::Hold) => {
+                self.held = true;
+                Ok(())
+            }
             Blow::End(end) => Err(Stop::Over(Outcome::Struck(end))),
             Blow::Stall(how_long) => self.silence(Some(how_long), sink).await,
         }

@@ -242,6 +242,7 @@ impl Visit<'_> {
             wrote: began,
             waits: Waits::begin(engine.session.board.stamp()),
             outlet,
+            held: false,
         })
     }
 }
