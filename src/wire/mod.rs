@@ -1,10 +1,12 @@
 //! Event → bytes: pure. No sockets here; what writes them is in `server/`.
 
+pub mod compress;
 pub mod encode;
 pub mod frame;
 pub mod split;
 pub mod style;
 
+pub use compress::{Coding, Compressor, negotiate};
 pub use encode::encode;
 pub use frame::Frame;
 pub use split::{Inside, SplitAt, split};
