@@ -15,7 +15,7 @@ use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
 use mock_sse::scenario::load::{Origin, load};
 use mock_sse::scenario::model::Body;
-use mock_sse::topic::Topics;
+use mock_sse::session::Session;
 use mock_sse::wire::{Frame, encode};
 
 fn encoding(c: &mut Criterion) {
@@ -53,7 +53,7 @@ fn endless(event: &str) -> Plan {
     };
     let draw = |purpose| Draw::new(1, &key, purpose);
     let request = Arc::new(Request::example("GET", "/"));
-    let topics = Arc::new(Topics::new(Clock::manual()));
+    let topics = Session::new(Clock::manual()).topics;
     let scope = RequestScope::new(
         request,
         scenario.vars.clone(),

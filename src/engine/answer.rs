@@ -171,7 +171,13 @@ impl Engine {
         let head_only = matches!(take, Take::Nothing);
         let attempt = match take {
             Take::Nothing => self.session.attempt(&endpoint.key, ONE_CLIENT),
-            Take::Attempt(expected) => self.session.take_attempt(&endpoint.key, ONE_CLIENT, expected)?,
+            Take::Attempt(expected) => {
+                let attempt = expected.unwrap_or_else(|| self.session.attempt(&endpoint.key, ONE_CLIENT));
+                let taken = self
+                    .session
+                    .take_attempts(ONE_CLIENT, &[(&endpoint.key, attempt)]);
+                taken.then_some(attempt)?
+            }
         };
         let mut visit = Visit {
             engine: self,

@@ -8,7 +8,7 @@ use super::sink::{Gone, Sink};
 use crate::clock::Worker;
 use crate::plan::{Cue, Following, Plan};
 use crate::scenario::model::{End, From};
-use crate::topic::{Message, Start, Subscription, TooSlow, Topics};
+use crate::topic::{Message, Selector, Start, Subscription, TooSlow, TopicRules, Topics};
 use crate::wire::Frame;
 
 /// A stream that is ready to be played to a client.
@@ -25,7 +25,7 @@ pub struct Performance {
     /// When something was last written, on the clock: heartbeats count from there.
     pub(super) wrote: Duration,
     pub(super) following: Option<Relay>,
-    /// The topic last relayed, and the number of its last message that was sent.
+    /// The topic last relayed, and the stamp of its last message that was sent.
     pub(super) relayed: Option<(String, u64)>,
 }
 
@@ -110,7 +110,7 @@ impl Performance {
     pub fn has_gap(&self) -> bool {
         self.following
             .as_ref()
-            .is_some_and(|relay| relay.subscription.gap())
+            .is_some_and(|relay| relay.subscription.gap().is_some())
     }
 
     /// Waits until the head is due, and subscribes if the script begins with a topic: whoever has
@@ -210,13 +210,15 @@ impl Performance {
             (From::Earliest, ..) => Start::Earliest,
             (From::Live, ..) => Start::Live,
             // A later `follow` of a topic goes on where the one before stopped.
-            (From::LastEventId, Some((_, number)), _) => Start::Behind(*number),
+            (From::LastEventId, Some((_, stamp)), _) => Start::Behind(*stamp),
             (From::LastEventId, None, Some(id)) => Start::After(id),
             (From::LastEventId, None, None) => Start::Live,
         };
         let subscription = self
             .topics
-            .subscribe(&what.topic, start)
+            .subscribe(&[Selector::Name(what.topic.clone())], start, &|_| {
+                TopicRules::default()
+            })
             .map_err(|e| e.to_string())?;
         self.following = Some(Relay {
             topic: what.topic,
@@ -243,7 +245,7 @@ impl Performance {
             relay.left = relay.left.map(|n| n - 1);
             let mut subscribed = Ok(());
             if relay.left == Some(0) {
-                self.relayed = Some((relay.topic.clone(), message.number));
+                self.relayed = Some((relay.topic.clone(), message.stamp));
                 self.plan.resume_at(self.elapsed());
                 subscribed = self.subscribe_ahead(self.elapsed());
             }

@@ -15,6 +15,7 @@ use crate::random::Draw;
 use crate::request::Request;
 use crate::scenario::model::{Body, Endpoint, Header, Id, Publish, Script};
 use crate::scenario::{Scenario, status_code};
+use crate::topic::{History, TopicRules};
 
 /// One request on its way through its endpoint.
 pub(super) struct Visit<'e> {
@@ -163,9 +164,17 @@ impl Visit<'_> {
 
     fn publish(&mut self, publish: &Publish) -> Result<usize, Refusal> {
         let name = self.text(&publish.topic)?;
-        let history = match self.scenario.topic(&name) {
+        let count = match self.scenario.topic(&name) {
             Some(topic) => topic.history,
             None => return Err(Refusal::UnknownTopic(name)),
+        };
+        let history = History {
+            count,
+            ..History::default()
+        };
+        let rules = TopicRules {
+            history,
+            ..TopicRules::default()
         };
         let relayed = match publish.event.data {
             None => Some(self.scope.params().map_err(Refusal::Params)?),
@@ -179,6 +188,6 @@ impl Visit<'_> {
         }
         let counted = matches!(publish.event.id, Some(Id::Counter));
         let topics = &self.engine.session.topics;
-        Ok(topics.publish(&name, history, event, counted)?)
+        Ok(topics.publish(&name, &rules, event, counted)?)
     }
 }
