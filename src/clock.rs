@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -104,12 +103,19 @@ impl Clock {
 
     /// Work that was handed out is done.
     pub fn done(&self, count: usize) {
-        if let Kind::Manual(manual) = &self.kind {
-            let mut state = manual.lock();
-            state.busy = state.busy.saturating_sub(count);
-            if state.busy == 0 {
-                manual.quiet.notify_waiters();
-            }
+        if let Kind::Manual(manual) = &self.kind
+            && count > 0
+        {
+            manual.rest(&mut manual.lock(), count);
+        }
+    }
+
+    /// How much is at work; 0 on any clock but a manual one.
+    #[cfg(test)]
+    pub(crate) fn busy(&self) -> usize {
+        match &self.kind {
+            Kind::Manual(manual) => manual.lock().busy,
+            _ => 0,
         }
     }
 
@@ -120,7 +126,7 @@ impl Clock {
         let target = manual.lock().now.saturating_add(by);
         loop {
             manual.settle().await;
-            if !manual.fire(target) {
+            if manual.fire(target) == Fired::NoneLeft {
                 return;
             }
         }
@@ -134,6 +140,15 @@ impl Clock {
         manual.settle().await;
         manual.lock().sleepers.keys().next().map(|(due, _)| *due)
     }
+}
+
+/// Whether a manual clock must be asked to fire again.
+#[derive(PartialEq)]
+enum Fired {
+    /// Yes, when it is quiet.
+    Some,
+    /// Nobody is due any more.
+    NoneLeft,
 }
 
 impl Manual {
@@ -155,9 +170,22 @@ impl Manual {
         }
     }
 
-    /// Wakes those due at the earliest time up to `target`; false when there are none left.
-    fn fire(&self, target: Duration) -> bool {
+    /// So much less is at work.
+    fn rest(&self, state: &mut State, count: usize) {
+        debug_assert!(count <= state.busy, "work is given back that was never begun");
+        state.busy = state.busy.saturating_sub(count);
+        if state.busy == 0 {
+            self.quiet.notify_waiters();
+        }
+    }
+
+    /// Wakes those due at the earliest time up to `target`.
+    fn fire(&self, target: Duration) -> Fired {
         let mut state = self.lock();
+        // Somebody may have begun to work since it was quiet.
+        if state.busy > 0 {
+            return Fired::Some;
+        }
         let Some(due) = state
             .sleepers
             .keys()
@@ -167,14 +195,14 @@ impl Manual {
         else {
             // Never back: another advance may have gone further.
             state.now = state.now.max(target);
-            return false;
+            return Fired::NoneLeft;
         };
         state.now = state.now.max(due);
         while let Some(entry) = state.sleepers.first_entry().filter(|e| e.key().0 == due) {
             entry.remove().wake();
             state.busy += 1;
         }
-        true
+        Fired::Some
     }
 }
 
@@ -224,7 +252,10 @@ impl Drop for Worker {
     }
 }
 
-/// A worker that waits on a manual clock; it counts as busy again once this is dropped.
+/// A worker that waits on a manual clock.
+///
+/// Whenever it is polled it counts as busy: what the other future gives back meanwhile (a message, a
+/// notice of the board) leaves no moment in which nobody seems to be at work.
 struct Parked<'a> {
     manual: &'a Manual,
     due: Option<Duration>,
@@ -244,29 +275,20 @@ impl<'a> Parked<'a> {
 
     async fn join<F: Future>(mut self, other: F) -> Option<F::Output> {
         tokio::pin!(other);
-        std::future::poll_fn(|cx| match other.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Pin::new(&mut self).poll_time(cx).map(|()| None),
+        std::future::poll_fn(|cx| {
+            let fired = self.unpark();
+            match other.as_mut().poll(cx) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending if fired => Poll::Ready(None),
+                Poll::Pending => self.park(cx).map(|()| None),
+            }
         })
         .await
     }
 
-    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready if the time has come.
+    fn park(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.manual.lock();
-        if let Some(key) = self.key {
-            return match state.sleepers.get_mut(&key) {
-                Some(waker) => {
-                    waker.clone_from(cx.waker());
-                    Poll::Pending
-                }
-                None => {
-                    // Fired: whoever fired it counted this worker as busy already.
-                    self.parked = false;
-                    self.key = None;
-                    Poll::Ready(())
-                }
-            };
-        }
         if self.due.is_some_and(|due| due <= state.now) {
             return Poll::Ready(());
         }
@@ -276,27 +298,32 @@ impl<'a> Parked<'a> {
             state.sleepers.insert(key, cx.waker().clone());
             self.key = Some(key);
         }
-        if !self.parked {
-            self.parked = true;
-            state.busy = state.busy.saturating_sub(1);
-            if state.busy == 0 {
-                self.manual.quiet.notify_waiters();
-            }
-        }
+        self.parked = true;
+        self.manual.rest(&mut state, 1);
         Poll::Pending
+    }
+
+    /// Busy again; answers with whether its time has come.
+    fn unpark(&mut self) -> bool {
+        if !std::mem::take(&mut self.parked) {
+            return false;
+        }
+        let mut state = self.manual.lock();
+        let fired = self
+            .key
+            .take()
+            .is_some_and(|key| state.sleepers.remove(&key).is_none());
+        // Whoever fired it has counted it already.
+        if !fired {
+            state.busy += 1;
+        }
+        fired
     }
 }
 
 impl Drop for Parked<'_> {
     fn drop(&mut self) {
-        if !self.parked {
-            return;
-        }
-        let mut state = self.manual.lock();
-        let fired = self.key.is_some_and(|key| state.sleepers.remove(&key).is_none());
-        if !fired {
-            state.busy += 1;
-        }
+        self.unpark();
     }
 }
 

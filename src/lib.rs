@@ -15,7 +15,7 @@
 //! - [`matching`]: which endpoint answers a request, or why none does
 //! - [`plan`]: what a stream does next, and when
 //! - [`wire`]: events → bytes
-//! - [`clock`], [`topic`], [`session`]: the world a scenario plays in
+//! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
@@ -24,6 +24,7 @@
 //! ARCHITECTURE.md tells more, with the invariants that tests hold.
 
 pub mod app;
+pub mod board;
 pub mod certs;
 pub mod cli;
 pub mod clock;
@@ -40,6 +41,7 @@ pub mod scenario;
 pub mod server;
 pub mod session;
 pub mod spelling;
+pub mod state;
 pub mod testing;
 pub mod text;
 pub mod topic;

@@ -1,53 +1,204 @@
 //! One isolated world: what outlives a scenario's reload and is shared by its connections.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sha2::{Digest, Sha256};
+
+use crate::board::Board;
 use crate::clock::Clock;
+use crate::state::State;
 use crate::topic::Topics;
 
-/// A world of attempts, topics and time.
+/// Attempts remembered, of all keys and clients; clients' names come from requests, so there must be a
+/// bound.
+const MOST_ATTEMPTS: usize = 100_000;
+/// A client's name that is longer, in bytes, is remembered by its digest.
+const LONG_NAME: usize = 256;
+
+/// A world of attempts, topics, shared values and time.
 #[derive(Debug)]
 pub struct Session {
     /// The time of its scripts.
     pub clock: Arc<Clock>,
     /// Its topics.
     pub topics: Arc<Topics>,
-    attempts: Mutex<HashMap<AttemptKey, u64>>,
+    /// Its shared values.
+    pub state: Arc<State>,
+    /// Where its streams wait for one another.
+    pub board: Arc<Board>,
+    attempts: Mutex<Attempts>,
 }
 
-/// An endpoint's key, and what counts as one client.
-type AttemptKey = (String, String);
+/// How often each client has come, by what it came for.
+#[derive(Debug, Default)]
+struct Attempts {
+    clients: HashMap<Arc<str>, HashMap<String, u64>>,
+    /// In the order in which they first came.
+    order: VecDeque<Arc<str>>,
+    /// Of all clients.
+    count: usize,
+}
 
 impl Session {
     /// A new world on a clock.
     pub fn new(clock: Arc<Clock>) -> Session {
+        let board = Arc::new(Board::new(clock.clone()));
         Session {
-            topics: Arc::new(Topics::new(clock.clone())),
-            clock,
+            topics: Arc::new(Topics::new(clock.clone(), board.clone())),
+            state: Arc::default(),
             attempts: Mutex::default(),
+            clock,
+            board,
         }
     }
 
-    /// 1 + the requests of this client that this endpoint has answered.
-    pub fn attempt(&self, endpoint: &str, client: &str) -> u64 {
-        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts
-            .get(&(endpoint.to_owned(), client.to_owned()))
-            .map_or(1, |n| n + 1)
+    /// 1 + the requests of this client that were counted under this key (an endpoint's, or that of a
+    /// list of answers inside it).
+    pub fn attempt(&self, key: &str, client: &str) -> u64 {
+        self.attempts().next(key, &short(client))
     }
 
-    /// The same, and counts this request as answered; `None`, and nothing counted, if another number
-    /// was expected: another request came first.
-    pub fn take_attempt(&self, endpoint: &str, client: &str, expected: Option<u64>) -> Option<u64> {
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = attempts
-            .entry((endpoint.to_owned(), client.to_owned()))
-            .or_insert(0);
-        if expected.is_some_and(|expected| expected != *count + 1) {
-            return None;
+    /// Counts a request of this client under several keys, if under each it is the one expected; if one
+    /// is not, as another request came first, nothing is counted and the answer is false.
+    ///
+    /// At most 100,000 pairs of client and key are remembered: beyond that those of the client that
+    /// first came longest ago are forgotten.
+    pub fn take_attempts(&self, client: &str, keys: &[(&str, u64)]) -> bool {
+        let client = short(client);
+        let mut attempts = self.attempts();
+        if keys.iter().any(|(key, n)| attempts.next(key, &client) != *n) {
+            return false;
         }
-        *count += 1;
-        Some(*count)
+        attempts.put(&client, keys);
+        true
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempts {
+    fn next(&self, key: &str, client: &str) -> u64 {
+        let counts = self.clients.get(client);
+        counts.and_then(|counts| counts.get(key)).map_or(1, |n| n + 1)
+    }
+
+    fn put(&mut self, client: &str, keys: &[(&str, u64)]) {
+        if keys.is_empty() {
+            return;
+        }
+        if !self.clients.contains_key(client) {
+            let client: Arc<str> = client.into();
+            self.order.push_back(client.clone());
+            self.clients.insert(client, HashMap::new());
+        }
+        let counts = self.clients.get_mut(client).expect("it is there");
+        let before = counts.len();
+        counts.extend(keys.iter().map(|(key, n)| ((*key).to_owned(), *n)));
+        self.count += counts.len() - before;
+        while self.count > MOST_ATTEMPTS && self.forget_oldest(client) {}
+    }
+
+    /// Forgets the client that came longest ago, but for the one that is here; false if there is none.
+    fn forget_oldest(&mut self, present: &str) -> bool {
+        let oldest = match self.order.pop_front() {
+            Some(client) if *client == *present => {
+                let next = self.order.pop_front();
+                self.order.push_front(client);
+                next
+            }
+            other => other,
+        };
+        let Some(counts) = oldest.and_then(|client| self.clients.remove(&client)) else {
+            return false;
+        };
+        self.count -= counts.len();
+        true
+    }
+}
+
+fn short(client: &str) -> Cow<'_, str> {
+    match client.len() > LONG_NAME {
+        false => Cow::Borrowed(client),
+        true => {
+            let digest = Sha256::digest(client.as_bytes());
+            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            Cow::Owned(format!("sha256:{hex}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session::new(Clock::real())
+    }
+
+    #[test]
+    fn several_attempts_are_taken_together_or_not_at_all() {
+        let session = session();
+        assert_eq!(session.attempt("a", "c"), 1);
+        assert!(session.take_attempts("c", &[("a", 1), ("b", 1)]));
+        assert!(!session.take_attempts("c", &[("a", 2), ("b", 1)]));
+        assert_eq!((session.attempt("a", "c"), session.attempt("b", "c")), (2, 2));
+        assert!(session.take_attempts("c", &[("a", 2)]));
+        assert_eq!((session.attempt("a", "c"), session.attempt("b", "c")), (3, 2));
+        assert_eq!(session.attempt("a", "another"), 1);
+    }
+
+    #[test]
+    fn of_many_at_once_one_takes_an_attempt() {
+        let session = session();
+        let taken: usize = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        (1..=100)
+                            .filter(|n| session.take_attempts("c", &[("a", *n), ("b", *n)]))
+                            .count()
+                    })
+                })
+                .collect();
+            tries.into_iter().map(|t| t.join().unwrap()).sum()
+        });
+        assert_eq!(session.attempt("a", "c"), taken as u64 + 1);
+        assert_eq!(session.attempt("b", "c"), taken as u64 + 1);
+    }
+
+    #[test]
+    fn the_clients_that_came_first_are_forgotten_first() {
+        let session = session();
+        for n in 0..MOST_ATTEMPTS / 2 {
+            assert!(session.take_attempts(&n.to_string(), &[("a", 1), ("b", 1)]));
+        }
+        // The oldest comes again, and with something new: the next oldest is forgotten.
+        assert!(session.take_attempts("0", &[("a", 2), ("c", 1)]));
+        assert_eq!(session.attempts().count, MOST_ATTEMPTS - 1);
+        let attempt = |client| session.attempt("a", client);
+        assert_eq!((attempt("0"), attempt("1"), attempt("2")), (3, 1, 2));
+        assert!(session.take_attempts("x", &[("a", 1), ("b", 1)]));
+        let attempt = |client| session.attempt("a", client);
+        assert_eq!((attempt("0"), attempt("2"), attempt("x")), (1, 2, 2));
+        let attempts = session.attempts();
+        assert_eq!(attempts.order.len(), attempts.clients.len());
+        assert_eq!(
+            attempts.count,
+            attempts.clients.values().map(HashMap::len).sum::<usize>()
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_remembered_by_its_digest() {
+        let session = session();
+        let long = "x".repeat(100_000);
+        assert!(session.take_attempts(&long, &[("a", 1)]));
+        assert_eq!(session.attempt("a", &long), 2);
+        assert_eq!(session.attempt("a", &format!("{long}x")), 1);
+        assert!(session.attempts().order[0].len() < LONG_NAME);
     }
 }

@@ -16,6 +16,8 @@ pub(super) const FUEL: u64 = 500_000;
 pub(super) const MAX_OUTPUT: usize = 16 << 20;
 /// Loops within loops, and calls of a recursive loop.
 pub(super) const MAX_RECURSION: usize = 60;
+/// What every part of a value counts as, beside the bytes of its text.
+const PART: usize = 16;
 /// Values within values that one rendering may yield; as deep as JSON is read.
 const MAX_DEPTH: usize = 128;
 /// Bytes of one template.
@@ -102,11 +104,10 @@ pub(super) fn check(value: &Value) -> Result<(), RenderError> {
 }
 
 fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), RenderError> {
-    let size = match value.kind() {
-        ValueKind::String | ValueKind::Bytes => value.as_bytes().map_or(0, <[u8]>::len),
-        _ => 1,
-    };
-    *left = left.checked_sub(size).ok_or_else(too_large)?;
+    let text = value.as_bytes().map_or(0, <[u8]>::len);
+    *left = left
+        .checked_sub(if depth == 0 { text } else { text + PART })
+        .ok_or_else(too_much)?;
     if depth > MAX_DEPTH {
         return Err(RenderError(format!(
             "this value is nested more than {MAX_DEPTH} deep"
@@ -129,7 +130,14 @@ fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), RenderEr
     Ok(())
 }
 
-/// That a rendering yields too much.
+fn too_much() -> RenderError {
+    RenderError(format!(
+        "this value has more than {} MiB when written out (each part of it counts as {PART} bytes or more)",
+        MAX_OUTPUT >> 20
+    ))
+}
+
+/// That a rendering yields too much text.
 pub(super) fn too_large() -> RenderError {
     RenderError(format!("the output is larger than {} MiB", MAX_OUTPUT >> 20))
 }

@@ -13,3 +13,6 @@ mod script;
 pub use cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
 pub use event::{PublishFault, pace, render_event, render_publish, render_raw, render_setting, to_bytes};
 pub use script::{Chance, Plan};
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub mod load;
 pub mod model;
 pub mod pattern;
 pub mod schema;
+pub mod size;
 pub mod yaml;
 
 pub use compile::compile;

@@ -24,6 +24,7 @@ pub(crate) async fn listen(mut listener: TcpListener, shared: Arc<Shared>, mut d
     };
     loop {
         tokio::select! {
+            biased;
             () = door.to_be_shut() => {}
             never = accept_loop(&listener, &shared) => match never {},
         }

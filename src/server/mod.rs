@@ -12,7 +12,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use poem::{Response, endpoint::BoxEndpoint, endpoint::DynEndpoint};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::engine::gate::Gate;
+use crate::engine::gate::{Door, Gate};
 
 mod accept;
 mod access_log;
@@ -145,7 +145,7 @@ pub struct Server {
     config: ServerConfig,
     listeners: Vec<TcpListener>,
     tls: Option<tls::Tls>,
-    gate: Arc<Gate>,
+    doors: Vec<Door>,
 }
 
 impl Server {
@@ -153,17 +153,19 @@ impl Server {
     pub async fn bind(config: ServerConfig) -> io::Result<Server> {
         let tls = config.tls.as_ref().map(tls::Tls::load).transpose()?;
         let listeners = listen::bind_all(&config).await?;
-        Ok(Server {
+        let server = Server {
             config,
             listeners,
             tls,
-            gate: Arc::default(),
-        })
+            doors: Vec::new(),
+        };
+        Ok(server.behind(&Arc::default()))
     }
 
     /// The server stops listening while this gate is closed.
-    pub fn behind(self, gate: Arc<Gate>) -> Server {
-        Server { gate, ..self }
+    pub fn behind(self, gate: &Arc<Gate>) -> Server {
+        let doors = self.listeners.iter().map(|_| gate.door()).collect();
+        Server { doors, ..self }
     }
 
     /// The addresses bound, in the order the host resolved to.
@@ -186,8 +188,7 @@ impl Server {
             phase: phase.clone(),
         });
         let mut background = tokio::task::JoinSet::new();
-        for listener in self.listeners {
-            let door = self.gate.door();
+        for (listener, door) in self.listeners.into_iter().zip(self.doors) {
             background.spawn(listen::listen(listener, shared.clone(), door));
         }
         if let Some(tls) = &shared.tls {

@@ -129,9 +129,11 @@ mod tests {
         pieces.into_iter().map(|piece| &bytes[piece]).collect()
     }
 
+    type Case = (&'static [u8], SplitAt, &'static [&'static [u8]]);
+
     #[test]
     fn cuts_are_where_they_are_asked_for() {
-        let cases: [(&[u8], SplitAt, &[&[u8]]); 13] = [
+        let cases: [Case; 13] = [
             (b"abcde", SplitAt::Every(2), &[b"ab", b"cd", b"e"]),
             (b"abc", SplitAt::Every(0), &[b"a", b"b", b"c"]),
             (b"abc", SplitAt::Every(3), &[b"abc"]),

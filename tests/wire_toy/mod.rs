@@ -113,7 +113,7 @@ pub async fn start_with(
         answers: Box::new(answers),
     };
     let (phase, shutdown) = watch::channel(Phase::Running);
-    let server = server.behind(engine.gate.clone());
+    let server = server.behind(&engine.gate);
     let served = tokio::spawn(server.serve(hand.boxed(), shutdown));
     Running {
         addrs,
@@ -217,6 +217,7 @@ pub const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 
 /// HTTP/2 by hand.
 pub struct Frames {
@@ -227,18 +228,17 @@ impl Frames {
     pub async fn new(mut io: Box<dyn Io>) -> Frames {
         io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
         let mut frames = Frames { io };
-        frames.put(SETTINGS, 0, 0, &[]).await;
+        frames.put(SETTINGS, 0, 0, &[]).await.unwrap();
         frames
     }
 
-    /// Fails only when the server has closed the connection meanwhile.
-    async fn put(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    async fn put(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
         let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
         frame.extend([kind, flags]);
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        let _ = self.io.write_all(&frame).await;
-        let _ = self.io.flush().await;
+        self.io.write_all(&frame).await?;
+        self.io.flush().await
     }
 
     /// Asks for a path on a stream of this number.
@@ -248,7 +248,25 @@ impl Frames {
         block.extend(path.as_bytes());
         block.extend([0x01, 1, b't']);
         const END_HEADERS_AND_STREAM: u8 = 5;
-        self.put(HEADERS, END_HEADERS_AND_STREAM, stream, &block).await;
+        self.put(HEADERS, END_HEADERS_AND_STREAM, stream, &block)
+            .await
+            .unwrap();
+    }
+
+    /// Resets a stream with CANCEL.
+    pub async fn reset(&mut self, stream: u32) {
+        self.put(RST_STREAM, 0, stream, &8u32.to_be_bytes())
+            .await
+            .unwrap();
+    }
+
+    /// Opens the windows of the connection and of a stream by so many bytes.
+    pub async fn widen(&mut self, stream: u32, bytes: u32) {
+        for stream in [0, stream] {
+            self.put(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes())
+                .await
+                .unwrap();
+        }
     }
 
     /// The next frame that is not about the connection's upkeep; `None` at the end of the connection.
@@ -269,9 +287,9 @@ impl Frames {
                 payload,
             };
             match frame.kind {
-                PING if frame.flags == 0 => self.put(PING, 1, 0, &frame.payload).await,
-                SETTINGS if frame.flags == 0 => self.put(SETTINGS, 1, 0, &[]).await,
-                SETTINGS | PING | 8 => {}
+                PING if frame.flags == 0 => self.put(PING, 1, 0, &frame.payload).await?,
+                SETTINGS if frame.flags == 0 => self.put(SETTINGS, 1, 0, &[]).await?,
+                SETTINGS | PING | WINDOW_UPDATE => {}
                 _ => return Ok(Some(frame)),
             }
         }

@@ -1,0 +1,201 @@
+//! What waits for one follower, of all its topics.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use super::lock;
+use super::message::Message;
+use crate::scenario::model::{Slow, TopicRules};
+
+/// Messages of a topic that may wait for a follower, where the topic's rules don't say.
+const QUEUE: usize = 1024;
+/// Messages that may wait for a follower, whatever the rules say, of all its topics together.
+const MOST_WAITING: usize = 65_536;
+
+/// One follower's inbox.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    /// Names the follower.
+    pub id: u64,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// In order of stamps.
+    waiting: VecDeque<(usize, Arc<Message>)>,
+    lanes: Vec<Lane>,
+    /// How many lanes lag.
+    lagging: usize,
+    dropped: u64,
+    waker: Option<Waker>,
+}
+
+/// A topic that is followed.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub topic: Arc<str>,
+    /// The number of the last message that has been taken from the lane, or passed over.
+    pub last: u64,
+    waiting: usize,
+    /// It has fallen too far behind and gets nothing more until it takes up from the history.
+    lags: bool,
+}
+
+/// What an inbox has.
+pub(super) enum Next {
+    Message(Arc<Message>),
+    /// It must take up from the history first.
+    Lags,
+}
+
+impl Inbox {
+    pub fn new(id: u64) -> Inbox {
+        Inbox {
+            id,
+            queue: Mutex::default(),
+        }
+    }
+
+    /// Opens a lane for a topic that has had `last` messages; answers with its place.
+    pub fn open(&self, topic: Arc<str>, last: u64) -> usize {
+        let mut queue = lock(&self.queue);
+        queue.lanes.push(Lane {
+            topic,
+            last,
+            waiting: 0,
+            lags: false,
+        });
+        queue.lanes.len() - 1
+    }
+
+    /// Puts a message, which counts as work on the clock, into a lane, as the rules allow. Answers with
+    /// how many messages will not be taken up, whose work is to be given back.
+    pub fn put(
+        &self,
+        lane: usize,
+        message: &Arc<Message>,
+        rules: &TopicRules,
+        woken: &mut Vec<Waker>,
+    ) -> usize {
+        let most = rules.queue.unwrap_or(QUEUE).clamp(1, MOST_WAITING);
+        let mut queue = lock(&self.queue);
+        if queue.lanes[lane].lags {
+            return 1;
+        }
+        let surplus = match rules.slow {
+            Slow::Disconnect if queue.is_full(lane, most) => queue.lag(lane),
+            Slow::Disconnect => queue.push(lane, message),
+            Slow::DropOldest => queue.push_dropping(lane, message, most),
+        };
+        woken.extend(queue.waker.take());
+        surplus
+    }
+
+    /// The next message, or a promise to wake.
+    pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut queue = lock(&self.queue);
+        if queue.lagging > 0 {
+            return Poll::Ready(Next::Lags);
+        }
+        match queue.pop() {
+            Some(message) => Poll::Ready(Next::Message(message)),
+            None => {
+                match &mut queue.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Takes out all that waits, in order of stamps, asking `take_up` for what the lanes that lag have
+    /// missed; answers with it and with how much work is to be given back.
+    pub fn take_all(
+        &self,
+        mut take_up: impl FnMut(&mut Lane, &mut Vec<Arc<Message>>),
+    ) -> (Vec<Arc<Message>>, usize) {
+        let mut queue = lock(&self.queue);
+        let mut messages = Vec::new();
+        let counted = queue.lagging + queue.waiting.len();
+        while let Some(message) = queue.pop() {
+            messages.push(message);
+        }
+        for lane in queue.lanes.iter_mut().filter(|lane| lane.lags) {
+            take_up(lane, &mut messages);
+            lane.lags = false;
+        }
+        queue.lagging = 0;
+        messages.sort_unstable_by_key(|message| message.stamp);
+        (messages, counted)
+    }
+
+    /// The topics followed, once they are no longer.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        lock(&self.queue).lanes.iter().map(|l| l.topic.clone()).collect()
+    }
+
+    /// How many messages were dropped because the follower was too slow.
+    pub fn dropped(&self) -> u64 {
+        lock(&self.queue).dropped
+    }
+}
+
+impl Queue {
+    fn is_full(&self, lane: usize, most: usize) -> bool {
+        self.lanes[lane].waiting >= most || self.waiting.len() >= MOST_WAITING
+    }
+
+    fn push(&mut self, lane: usize, message: &Arc<Message>) -> usize {
+        self.lanes[lane].waiting += 1;
+        self.waiting.push_back((lane, message.clone()));
+        0
+    }
+
+    fn pop(&mut self) -> Option<Arc<Message>> {
+        let (lane, message) = self.waiting.pop_front()?;
+        self.passed(lane, &message);
+        Some(message)
+    }
+
+    fn passed(&mut self, lane: usize, message: &Message) {
+        self.lanes[lane].waiting -= 1;
+        self.lanes[lane].last = message.number;
+    }
+
+    /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays
+    /// counted, that of taking up.
+    fn lag(&mut self, lane: usize) -> usize {
+        self.waiting.retain(|(at, _)| *at != lane);
+        self.lagging += 1;
+        self.lanes[lane].lags = true;
+        std::mem::take(&mut self.lanes[lane].waiting)
+    }
+
+    fn push_dropping(&mut self, lane: usize, message: &Arc<Message>, most: usize) -> usize {
+        let mut dropped = 0;
+        while self.is_full(lane, most) && self.lanes[lane].waiting > 0 {
+            self.drop_oldest(lane);
+            dropped += 1;
+        }
+        if self.is_full(lane, most) {
+            // Full of other topics' messages: this one is the oldest of its own.
+            self.lanes[lane].last = message.number;
+            dropped += 1;
+        } else {
+            self.push(lane, message);
+        }
+        self.dropped += dropped as u64;
+        dropped
+    }
+
+    /// A lane that is alone has its oldest in front.
+    fn drop_oldest(&mut self, lane: usize) {
+        let at = self.waiting.iter().position(|(at, _)| *at == lane);
+        if let Some((_, message)) = at.and_then(|at| self.waiting.remove(at)) {
+            self.passed(lane, &message);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! One topic's history.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::message::Message;
+use crate::scenario::model::History;
+
+/// What has been published to a topic, as far as it is kept.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    kept: VecDeque<Arc<Message>>,
+    /// Of what is kept, on the wire.
+    bytes: u64,
+    /// The stamp of the last message that is no longer kept.
+    forgotten: u64,
+    /// The bound that held at the last publishing.
+    age: Option<Duration>,
+    /// The last message, even if no history is kept.
+    pub last: Option<Arc<Message>>,
+    /// How many there have been.
+    pub count: u64,
+}
+
+impl Log {
+    /// Adds a message, and forgets what goes beyond the bounds.
+    pub fn add(&mut self, message: Arc<Message>, bounds: &History) {
+        let now = message.at;
+        self.age = bounds.age;
+        self.count = message.number;
+        self.bytes += message.frame.len() as u64;
+        self.kept.push_back(message.clone());
+        self.last = Some(message);
+        while self.kept.len() > bounds.count || bounds.bytes.is_some_and(|most| self.bytes > most) {
+            self.forget_oldest();
+        }
+        for _ in 0..self.first_fresh(bounds.age, now) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.kept.pop_front() {
+            self.bytes -= oldest.frame.len() as u64;
+            self.forgotten = oldest.stamp;
+        }
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Where those begin that are not too old. A message that is too old counts as forgotten, even
+    /// though it stands there until the next one comes.
+    fn first_fresh(&self, age: Option<Duration>, now: Duration) -> usize {
+        age.map_or(0, |age| {
+            self.kept
+                .partition_point(|message| now.saturating_sub(message.at) > age)
+        })
+    }
+
+    /// What is kept and no older than `age`.
+    pub fn fresh(&self, age: Option<Duration>, now: Duration) -> impl Iterator<Item = &Arc<Message>> {
+        self.kept.range(self.first_fresh(age, now)..)
+    }
+
+    /// The stamp of the last message that is forgotten or older than `age`.
+    pub fn forgotten(&self, age: Option<Duration>, now: Duration) -> u64 {
+        match self.first_fresh(age, now) {
+            0 => self.forgotten,
+            fresh => self.kept[fresh - 1].stamp,
+        }
+    }
+
+    /// Adds the messages behind number `last` to `to`; answers with how many of them are lost.
+    pub fn behind(&self, last: u64, now: Duration, to: &mut Vec<Arc<Message>>) -> u64 {
+        let fresh = self.fresh(self.age, now).filter(|message| message.number > last);
+        let before = to.len();
+        to.extend(fresh.cloned());
+        (self.count - last.min(self.count)) - (to.len() - before) as u64
+    }
+}

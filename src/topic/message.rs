@@ -1,0 +1,59 @@
+//! What is published, and how one asks for it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::memory::MOST_TOPICS;
+use crate::event::Event;
+use crate::wire::Frame;
+
+/// A published message, encoded once for everybody.
+#[derive(Debug)]
+pub struct Message {
+    /// The name of its topic.
+    pub topic: Arc<str>,
+    /// Its number in the topic, from 1.
+    pub number: u64,
+    /// Its place among all messages and signals of the session; it only ever grows.
+    pub stamp: u64,
+    /// When it was published, on the session's clock.
+    pub at: Duration,
+    /// The event.
+    pub event: Event,
+    /// The event on the wire.
+    pub frame: Frame,
+}
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// With the next message.
+    Live,
+    /// With the oldest in the history.
+    Earliest,
+    /// Strictly behind the message with this id; if it is no longer known, as the topics' `gap` says.
+    After(&'a [u8]),
+    /// Behind the message with this stamp.
+    Behind(u64),
+}
+
+/// Why a topic cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishError {
+    /// There are too many topics.
+    TooMany,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there are {MOST_TOPICS} topics already")
+    }
+}
+
+/// The subscriber was so slow that messages are lost to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooSlow {
+    /// How many.
+    pub missed: u64,
+}

@@ -1,0 +1,94 @@
+//! A follower's end of its topics.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::task::coop::cooperative;
+
+use super::inbox::{Inbox, Next};
+use super::memory::Shared;
+use super::message::{Message, TooSlow};
+use crate::scenario::model::Gap;
+
+/// One stream's place in its topics.
+#[derive(Debug)]
+pub struct Subscription {
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) backlog: VecDeque<Arc<Message>>,
+    pub(super) gap: Option<Gap>,
+    /// Work on the clock that is to be given back when the message taken last has been dealt with.
+    pub(super) held: usize,
+}
+
+impl Subscription {
+    /// The rule that was applied, if messages may be missing before the first: the id to resume behind
+    /// was unknown, or some of what came behind it is no longer kept.
+    pub fn gap(&self) -> Option<Gap> {
+        self.gap
+    }
+
+    /// How many messages were dropped because the subscriber was too slow.
+    pub fn dropped(&self) -> u64 {
+        self.inbox.dropped()
+    }
+
+    /// A message that is there at once, from the history.
+    pub fn backlog(&mut self) -> Option<Arc<Message>> {
+        self.backlog.pop_front()
+    }
+
+    /// The next message: from the history, or live. Cancel-safe. Call `taken` once it has been dealt
+    /// with; asking for the next says so too.
+    ///
+    /// # Errors
+    ///
+    /// The subscriber was too slow, and the history is too short for it to take up from.
+    pub async fn live(&mut self) -> Result<Arc<Message>, TooSlow> {
+        self.taken();
+        // As with channels: a subscriber that always has something leaves others their turn.
+        cooperative(poll_fn(|cx| self.poll_live(cx))).await
+    }
+
+    fn poll_live(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<Message>, TooSlow>> {
+        loop {
+            if let Some(message) = self.backlog() {
+                return Poll::Ready(Ok(message));
+            }
+            match std::task::ready!(self.inbox.poll_next(cx)) {
+                Next::Message(message) => {
+                    self.held = 1;
+                    return Poll::Ready(Ok(message));
+                }
+                Next::Lags => self.take_up()?,
+            }
+        }
+    }
+
+    /// The message that `live` gave has been dealt with.
+    pub fn taken(&mut self) {
+        self.shared.clock.done(std::mem::take(&mut self.held));
+    }
+
+    /// Too far behind: the history fills the hole if it is long enough.
+    fn take_up(&mut self) -> Result<(), TooSlow> {
+        let (messages, counted, missed) = self.shared.take_up(&self.inbox);
+        self.backlog.extend(messages);
+        // One piece of work stays until the first of them has been dealt with.
+        self.held = 1;
+        self.shared.clock.done(counted - 1);
+        match missed {
+            0 => Ok(()),
+            missed => Err(TooSlow { missed }),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let counted = self.shared.unfollow(&self.inbox);
+        self.shared.clock.done(counted + self.held);
+    }
+}
