@@ -12,9 +12,10 @@ pub mod load;
 pub mod model;
 pub mod pattern;
 pub mod schema;
+pub mod size;
 pub mod yaml;
 
-pub use compile::compile;
+pub use compile::{compile, compile_with};
 pub use model::Scenario;
 
 /// A status code that can be sent as a final answer, 200 to 599.
