@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use mock_sse::board::Board;
 use mock_sse::clock::Clock;
 use mock_sse::event::Event;
 use mock_sse::expr::{NoState, RequestScope};
-use mock_sse::plan::{Cue, Plan};
+use mock_sse::plan::{Chance, Cue, Plan};
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
 use mock_sse::scenario::load::{Origin, load};
-use mock_sse::scenario::model::Body;
+use mock_sse::scenario::model::{Body, Choice};
 use mock_sse::topic::Topics;
 use mock_sse::wire::{Frame, Style, encode};
 
@@ -43,7 +44,10 @@ fn endless(event: &str) -> Plan {
     let yaml = format!("endpoints:\n  - path: /\n    stream:\n      - {{ every: 1ms, {event} }}\n");
     let (scenario, _) = load(&Origin::Text(yaml)).expect("a valid scenario");
     let scenario = Arc::new(scenario);
-    let Body::Stream(script) = scenario.endpoints[0].answer.body.clone() else {
+    let Choice::Answer(answer) = &scenario.endpoints[0].choice else {
+        unreachable!("there is one answer")
+    };
+    let Body::Stream(script) = answer.body.clone() else {
         unreachable!("it is a stream")
     };
     let key = DrawKey {
@@ -53,7 +57,9 @@ fn endless(event: &str) -> Plan {
     };
     let draw = |purpose| Draw::new(1, &key, purpose);
     let request = Arc::new(Request::example("GET", "/"));
-    let topics = Arc::new(Topics::new(Clock::manual()));
+    let clock = Clock::manual();
+    let board = Arc::new(Board::new(clock.clone()));
+    let topics = Arc::new(Topics::new(clock, board));
     let scope = RequestScope::new(
         request,
         scenario.vars.clone(),
@@ -63,7 +69,11 @@ fn endless(event: &str) -> Plan {
         topics,
         Arc::new(NoState),
     );
-    Plan::new(scenario.clone(), &script, scope, draw(Purpose::Timing), 0)
+    let chance = Chance {
+        timing: draw(Purpose::Timing),
+        wire: draw(Purpose::Wire),
+    };
+    Plan::new(scenario.clone(), script, scope, chance, 0)
 }
 
 fn planning(c: &mut Criterion) {

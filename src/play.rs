@@ -50,6 +50,9 @@ pub async fn play(
         match performance.begin().await {
             Ok(()) => performance.play(sink).await.1,
             Err(NotBegun::Failed(why)) => Outcome::Failed(why),
+            Err(NotBegun::Gone) => {
+                Outcome::Failed("the history does not reach back to the last event id".into())
+            }
             Err(NotBegun::Ordered) => Outcome::Shutdown,
         }
     });

@@ -168,7 +168,14 @@ impl Engine {
             scenario: scenario.clone(),
             request: request.clone(),
             endpoint,
-            scope: self.scope(scenario, request, endpoint, captures.clone(), attempt, Purpose::Data),
+            scope: self.scope(
+                scenario,
+                request,
+                endpoint,
+                captures.clone(),
+                attempt,
+                Purpose::Data,
+            ),
             captures,
             chance: Chance {
                 timing: draw(Purpose::Timing),

@@ -45,7 +45,14 @@ impl Engine {
     ) -> Result<Option<Chosen>, RenderError> {
         let scope = |client: &str, attempt| {
             let captures = captures.clone();
-            self.scope(scenario, request, endpoint, captures, (client, attempt), Purpose::Matching)
+            self.scope(
+                scenario,
+                request,
+                endpoint,
+                captures,
+                (client, attempt),
+                Purpose::Matching,
+            )
         };
         let client = match &endpoint.client {
             Some(client) => {
@@ -107,7 +114,9 @@ impl Choosing<'_> {
                         number
                     }
                 };
-                let at = usize::try_from(number - 1).unwrap_or(usize::MAX).min(entries.len() - 1);
+                let at = usize::try_from(number - 1)
+                    .unwrap_or(usize::MAX)
+                    .min(entries.len() - 1);
                 self.entry(&entries[at], &format!("{place} attempt {at}"))
             }
             Choice::Cases(entries) => {

@@ -78,7 +78,12 @@ impl Connections {
     }
 
     /// Adds a stream, unless its endpoint has as many open as it may have.
-    pub fn register_within(self: &Arc<Self>, peer: SocketAddr, endpoint: &str, most: usize) -> Option<Registered> {
+    pub fn register_within(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        endpoint: &str,
+        most: usize,
+    ) -> Option<Registered> {
         let live = {
             let mut open = lock(&self.open);
             if open.counts.get(endpoint).copied().unwrap_or(0) >= most {
@@ -159,7 +164,9 @@ impl Connections {
     /// Tells those of the open streams that are meant.
     pub fn order_where(&self, order: Order, meant: impl Fn(&LiveConnection) -> bool) {
         let all: Vec<_> = lock(&self.open).live.values().cloned().collect();
-        all.iter().filter(|live| meant(live)).for_each(|live| live.order(order));
+        all.iter()
+            .filter(|live| meant(live))
+            .for_each(|live| live.order(order));
     }
 
     fn remove(&self, live: &LiveConnection) {

@@ -10,9 +10,18 @@ use crate::scenario::model::Disconnect;
 
 impl Stage {
     /// Publishes messages in order; answers with how many followers they reached.
-    pub(super) fn publish(&self, scenario: &Scenario, all: Vec<Publication>) -> Result<usize, PublishFailure> {
+    pub(super) fn publish(
+        &self,
+        scenario: &Scenario,
+        all: Vec<Publication>,
+    ) -> Result<usize, PublishFailure> {
         let mut reached = 0;
-        for Publication { topic, event, counted } in all {
+        for Publication {
+            topic,
+            event,
+            counted,
+        } in all
+        {
             let Some(spec) = scenario.topic(&topic) else {
                 return Err(PublishFailure::Unknown(topic));
             };

@@ -26,7 +26,9 @@ impl Stage {
                 Selector::Pattern(pattern) => {
                     let fits = |name: &str| !name.contains('{') && pattern.matches(name).is_some();
                     let names = scenario.topics.iter().map(|spec| spec.name.source());
-                    names.filter(|name| fits(name)).for_each(|name| self.feed_one(scenario, name));
+                    names
+                        .filter(|name| fits(name))
+                        .for_each(|name| self.feed_one(scenario, name));
                 }
             }
         }

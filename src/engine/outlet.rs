@@ -57,7 +57,11 @@ pub(super) enum Piece {
 
 impl Outlet {
     /// What a script asks for; `None` if nothing stands between.
-    pub(super) fn new(plan: &Plan, coding: Option<Coding>, chance: Draw) -> Result<Option<Box<Outlet>>, RenderError> {
+    pub(super) fn new(
+        plan: &Plan,
+        coding: Option<Coding>,
+        chance: Draw,
+    ) -> Result<Option<Box<Outlet>>, RenderError> {
         let script = plan.script();
         let limits = script.limits;
         let mut draw = chance;
@@ -114,7 +118,11 @@ impl Outlet {
 
     /// How much later what is written now arrives.
     pub(super) fn latency(&mut self, plan: &Plan, elapsed: Duration) -> Result<Duration, RenderError> {
-        match self.throttle.as_ref().and_then(|throttle| throttle.delay.as_ref()) {
+        match self
+            .throttle
+            .as_ref()
+            .and_then(|throttle| throttle.delay.as_ref())
+        {
             Some(delay) => plan.delay(delay, &mut self.draw, elapsed),
             None => Ok(Duration::ZERO),
         }
@@ -152,7 +160,12 @@ impl Outlet {
         let slice = rate.map_or(usize::MAX, |rate| (rate / SLICES).max(1) as usize);
         let length = bytes.len().min(slice);
         let left = |armed: &Armed| armed.bytes.map(|bytes| bytes.saturating_sub(self.wired));
-        let near = self.armed.iter().enumerate().filter_map(|(at, armed)| Some((left(armed)?, at))).min();
+        let near = self
+            .armed
+            .iter()
+            .enumerate()
+            .filter_map(|(at, armed)| Some((left(armed)?, at)))
+            .min();
         if let Some((left, at)) = near.filter(|(left, _)| *left < length as u64) {
             return Some(self.part(bytes, length, left as usize, at));
         }

@@ -176,7 +176,9 @@ impl Performance {
         if rest.is_empty() {
             return Ok(());
         }
-        sink.write(&[Frame::new(&rest)]).await.map_err(|Gone| Outcome::Left)
+        sink.write(&[Frame::new(&rest)])
+            .await
+            .map_err(|Gone| Outcome::Left)
     }
 
     /// What the script does in the end, whatever ended the stream.
@@ -320,7 +322,9 @@ impl Performance {
             }
             Came::Message { relay, message, live } => {
                 if self.waits.relay(relay).subscription.gap() == Some(Gap::Error) {
-                    return Err(failed("the history no longer holds the client's last event id".into()));
+                    return Err(failed(
+                        "the history no longer holds the client's last event id".into(),
+                    ));
                 }
                 self.relay(relay, &message, live, sink).await
             }
@@ -359,7 +363,11 @@ impl Performance {
         let deaf = mid_event || self.held;
         let until = self.waits.first_until().filter(|_| !deaf);
         let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
-        let by_itself = until.into_iter().chain(strike).min().map(|time| self.began + time);
+        let by_itself = until
+            .into_iter()
+            .chain(strike)
+            .min()
+            .map(|time| self.began + time);
         let first = due.into_iter().chain(by_itself).min();
         let beats = beat.filter(|beat| first.is_none_or(|first| *beat < first));
         let Performance {
@@ -436,7 +444,12 @@ impl Performance {
     /// drift. After a write that was held up they count from now, instead of catching up.
     fn quiet_since(&mut self, due: Duration) {
         let now = self.worker.clock().now();
-        let every = self.plan.script().heartbeat.as_ref().map(|heartbeat| heartbeat.every);
+        let every = self
+            .plan
+            .script()
+            .heartbeat
+            .as_ref()
+            .map(|heartbeat| heartbeat.every);
         let held_up = every.is_some_and(|every| now >= due + every);
         self.wrote = if held_up { now } else { due };
     }
@@ -452,7 +465,13 @@ impl Performance {
     }
 
     /// Writes a frame, through what stands between the script and its client.
-    async fn write<S: Sink>(&mut self, sink: &mut S, frame: Frame, events: u64, due: Duration) -> Result<(), Stop> {
+    async fn write<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        frame: Frame,
+        events: u64,
+        due: Duration,
+    ) -> Result<(), Stop> {
         let length = frame.len() as u64;
         if self.outlet.is_some() {
             self.write_through(sink, &frame, events, due).await?;
@@ -472,11 +491,15 @@ impl Performance {
         due: Duration,
     ) -> Result<(), Stop> {
         let elapsed = self.elapsed();
-        let Some(outlet) = &mut self.outlet else { return Ok(()) };
+        let Some(outlet) = &mut self.outlet else {
+            return Ok(());
+        };
         if !outlet.admit(events, frame.len() as u64) {
             return Err(Stop::Over(Outcome::Struck(End::Close)));
         }
-        let latency = outlet.latency(&self.plan, elapsed).map_err(|error| failed(error.0))?;
+        let latency = outlet
+            .latency(&self.plan, elapsed)
+            .map_err(|error| failed(error.0))?;
         outlet.arrived = outlet.arrived.max(due + latency);
         let mut bytes = outlet.through(&frame.body());
         self.slices(sink, &mut bytes).await
@@ -485,7 +508,9 @@ impl Performance {
     /// Writes bytes as fast as the network is to be, until a fault strikes.
     async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
         loop {
-            let Some(outlet) = &mut self.outlet else { return Ok(()) };
+            let Some(outlet) = &mut self.outlet else {
+                return Ok(());
+            };
             let arrived = outlet.arrived;
             if bytes.is_empty() {
                 return Ok(());
@@ -493,7 +518,9 @@ impl Performance {
             if arrived > self.worker.clock().now() {
                 self.undisturbed(Some(arrived), sink).await?;
             }
-            let Some(outlet) = &mut self.outlet else { return Ok(()) };
+            let Some(outlet) = &mut self.outlet else {
+                return Ok(());
+            };
             match outlet.piece(bytes) {
                 None => return Ok(()),
                 Some(Piece::Write(frame, pause)) => {

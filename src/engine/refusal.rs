@@ -1,12 +1,12 @@
 //! Answers that no endpoint gives: why not, as a problem document.
 
+use super::effects::PublishFailure;
 use super::{Head, Reply, ReplyBody};
 use crate::expr::{BadParams, RenderError};
 use crate::matching::{self, Miss};
 use crate::plan::PublishFault;
 use crate::request::Request;
 use crate::scenario::Scenario;
-use super::effects::PublishFailure;
 
 /// Why a request gets an error instead of its endpoint's answer.
 pub(super) enum Refusal {

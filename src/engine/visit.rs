@@ -81,7 +81,9 @@ impl Visit<'_> {
 
     /// A stream's place among those that are open, if there is one left.
     fn place(&self, body: &Body) -> Result<Option<Registered>, Refusal> {
-        let Body::Stream(script) = body else { return Ok(None) };
+        let Body::Stream(script) = body else {
+            return Ok(None);
+        };
         if self.head_only {
             return Ok(None);
         }
@@ -259,7 +261,9 @@ fn compressed(bytes: Bytes, coding: Option<Coding>) -> Bytes {
 
 fn no_controls(value: &[u8], what: &str) -> Result<(), RenderError> {
     match value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127)) {
-        true => Err(RenderError(format!("{what} holds a line end or another control character"))),
+        true => Err(RenderError(format!(
+            "{what} holds a line end or another control character"
+        ))),
         false => Ok(()),
     }
 }

@@ -100,7 +100,10 @@ impl Waits {
         // Whatever comes while it is being subscribed to has a later stamp.
         let last = stage.board.stamp();
         let rules = |name: &str| -> TopicRules {
-            scenario.topic(name).map(|spec| spec.rules.clone()).unwrap_or_default()
+            scenario
+                .topic(name)
+                .map(|spec| spec.rules.clone())
+                .unwrap_or_default()
         };
         let subscription = stage.topics.subscribe(&what.topics, start, &rules)?;
         self.relays.push(Relay {

@@ -126,7 +126,7 @@ impl Builder {
         self.count += 1;
         self.check_names(&name, names)?;
         self.check_words(source, bare)?;
-        Ok(Expr(name))
+        Ok(Expr(name, source.into()))
     }
 
     fn check_names(&self, template: &str, names: &[String]) -> Result<(), Fault> {

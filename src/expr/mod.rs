@@ -36,7 +36,14 @@ pub struct Expressions {
 
 /// An expression that yields a value.
 #[derive(Debug, Clone)]
-pub struct Expr(Arc<str>);
+pub struct Expr(Arc<str>, Arc<str>);
+
+impl Expr {
+    /// As written, with its braces if it has any.
+    pub fn source(&self) -> &str {
+        &self.1
+    }
+}
 
 /// Text, fixed or rendered.
 #[derive(Debug, Clone)]

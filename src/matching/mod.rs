@@ -67,7 +67,11 @@ pub fn find<'s, T, E>(
 }
 
 /// What the first of an endpoint's paths that fits captures, if the host fits, too.
-fn captures<'s>(endpoint: &'s Endpoint, segments: &[String], host: Option<&str>) -> Option<Vec<(&'s str, String)>> {
+fn captures<'s>(
+    endpoint: &'s Endpoint,
+    segments: &[String],
+    host: Option<&str>,
+) -> Option<Vec<(&'s str, String)>> {
     let mut paths = endpoint.paths.iter();
     paths
         .find_map(|path| path.matches_segments(segments))
@@ -125,7 +129,13 @@ fn allow(allowed: &mut Vec<String>, methods: &Methods) {
 }
 
 fn nearest_endpoint(scenario: &Scenario, path: &str) -> Option<String> {
-    let paths = |endpoint: &'_ Endpoint| endpoint.paths.iter().map(|p| p.source().to_owned()).collect::<Vec<_>>();
+    let paths = |endpoint: &'_ Endpoint| {
+        endpoint
+            .paths
+            .iter()
+            .map(|p| p.source().to_owned())
+            .collect::<Vec<_>>()
+    };
     let all: Vec<String> = scenario.endpoints.iter().flat_map(paths).collect();
     let near = nearest(path, all.iter().map(String::as_str))?;
     let has = |endpoint: &&Endpoint| endpoint.paths.iter().any(|p| p.source() == near);

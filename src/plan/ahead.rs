@@ -25,7 +25,11 @@ impl Plan {
                 Cue::Send(write) if write.events > 0 && ahead.last_id.as_deref() == Some(id) => {
                     let passed = ahead.due();
                     ahead.output.shift(passed);
-                    ahead.branches.iter_mut().flatten().for_each(|branch| branch.shift(passed));
+                    ahead
+                        .branches
+                        .iter_mut()
+                        .flatten()
+                        .for_each(|branch| branch.shift(passed));
                     *self = ahead;
                     return;
                 }

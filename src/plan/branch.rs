@@ -270,7 +270,11 @@ impl Branch {
     }
 
     /// Steps for each entry of a list.
-    pub(super) fn for_each(&mut self, rules: &Arc<ForEach>, around: &Surroundings) -> Result<(), RenderError> {
+    pub(super) fn for_each(
+        &mut self,
+        rules: &Arc<ForEach>,
+        around: &Surroundings,
+    ) -> Result<(), RenderError> {
         let items = match &rules.items {
             Items::Fixed(items) => items.clone(),
             Items::Tree(tree) => {
@@ -342,7 +346,11 @@ impl Branch {
 
     /// Whether the next step is a topic to relay, or leads to one without anything in between:
     /// walks on as far as that takes.
-    pub(super) fn follow_is_next(&mut self, elapsed: Duration, around: &Surroundings) -> Result<bool, RenderError> {
+    pub(super) fn follow_is_next(
+        &mut self,
+        elapsed: Duration,
+        around: &Surroundings,
+    ) -> Result<bool, RenderError> {
         for _ in 0..IDLE_STEPS {
             // What is gathered comes out when the next step is looked for: not here.
             if self.gathered.is_some() || self.failed.is_some() {

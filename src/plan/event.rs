@@ -101,7 +101,11 @@ pub fn render_publish(
         event.data = Some(to_bytes(&Json::Object(params).to_string()));
     }
     let counted = matches!(publish.event.id, Some(Id::Counter));
-    Ok(Publication { topic, event, counted })
+    Ok(Publication {
+        topic,
+        event,
+        counted,
+    })
 }
 
 /// Renders a change of state; all values see the state before it.
@@ -135,7 +139,9 @@ pub fn render_raw(
     let mut bytes = Vec::new();
     for piece in raw.pieces.iter() {
         match piece {
-            RawPiece::Text(text) => bytes.extend_from_slice(&to_bytes(&expressions.text(text, scope, moment)?)),
+            RawPiece::Text(text) => {
+                bytes.extend_from_slice(&to_bytes(&expressions.text(text, scope, moment)?))
+            }
             RawPiece::Bytes(fixed) => bytes.extend_from_slice(fixed),
             RawPiece::Fill { length, pattern } => fill(&mut bytes, *length, pattern),
         }

@@ -34,7 +34,12 @@ impl Output {
             due: Duration::ZERO,
         };
         if wire.boms > 0 {
-            output.stage(BOM.repeat(wire.boms.into()), 0, wire.split.as_deref(), Duration::ZERO);
+            output.stage(
+                BOM.repeat(wire.boms.into()),
+                0,
+                wire.split.as_deref(),
+                Duration::ZERO,
+            );
         }
         output
     }
@@ -63,10 +68,11 @@ impl Output {
         self.gap = cuts.gap.clone();
         let ranges = split(&bytes, &cuts.at, &mut self.draw);
         let last = ranges.len().saturating_sub(1);
-        self.pieces.extend(ranges.into_iter().enumerate().map(|(i, range)| Write {
-            frame: Frame::new(&bytes[range]),
-            events: if i == last { events } else { 0 },
-        }));
+        self.pieces
+            .extend(ranges.into_iter().enumerate().map(|(i, range)| Write {
+                frame: Frame::new(&bytes[range]),
+                events: if i == last { events } else { 0 },
+            }));
     }
 
     /// The next piece, if there is one.

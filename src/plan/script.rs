@@ -15,7 +15,8 @@ use crate::expr::{Moment, RenderError, RequestScope};
 use crate::random::Draw;
 use crate::scenario::Scenario;
 use crate::scenario::model::{
-    Action, Awaited, Branches, EventTemplate, Follow, Id, Pace, Publish, Script, Selector, Split, Steps, TopicName, WaitFor,
+    Action, Awaited, Branches, EventTemplate, Follow, Id, Pace, Publish, Script, Selector, Split, Steps,
+    TopicName, WaitFor,
 };
 use crate::wire::{Frame, Style, encode};
 
@@ -103,7 +104,11 @@ impl Plan {
             scenario: self.scenario.clone(),
             script: self.script.clone(),
             feeds: self.feeds.clone(),
-            branches: self.branches.iter().map(|b| b.as_ref().map(Branch::copy)).collect(),
+            branches: self
+                .branches
+                .iter()
+                .map(|b| b.as_ref().map(Branch::copy))
+                .collect(),
             output: self.output.clone(),
             last_id: self.last_id.clone(),
             beats: None,
@@ -140,7 +145,12 @@ impl Plan {
     }
 
     /// How long something takes that no step does, at this time since the stream began.
-    pub fn delay(&self, how_long: &Pace, draw: &mut Draw, elapsed: Duration) -> Result<Duration, RenderError> {
+    pub fn delay(
+        &self,
+        how_long: &Pace,
+        draw: &mut Draw,
+        elapsed: Duration,
+    ) -> Result<Duration, RenderError> {
         let moment = self.moment(elapsed);
         match self.branches.iter().flatten().next() {
             Some(root) => pace(how_long, draw, &self.scenario.expressions, &root.scope, moment),
@@ -161,7 +171,8 @@ impl Plan {
             return false;
         }
         let cuts = wire.split.clone();
-        self.output.stage(encode(event, &wire.style), 1, cuts.as_deref(), elapsed);
+        self.output
+            .stage(encode(event, &wire.style), 1, cuts.as_deref(), elapsed);
         true
     }
 
@@ -209,7 +220,9 @@ impl Plan {
         if self.output.is_busy() {
             return false;
         }
-        let Ok(Some(at)) = self.earliest() else { return false };
+        let Ok(Some(at)) = self.earliest() else {
+            return false;
+        };
         if self.output.is_busy() {
             return false;
         }
@@ -248,7 +261,10 @@ impl Plan {
                 if let Some(error) = branch.failed.take() {
                     return Err(error);
                 }
-                (branch.due, if branch.due > elapsed { None } else { branch.take() })
+                (
+                    branch.due,
+                    if branch.due > elapsed { None } else { branch.take() },
+                )
             };
             let Some((steps, place)) = step else {
                 return Ok(Cue::Wait(due));
@@ -284,7 +300,10 @@ impl Plan {
     fn nothing_runs(&self) -> Cue {
         use crate::scenario::model::End;
         match self.branches.iter().flatten().next() {
-            Some(Branch { state: State::Done, .. }) | None => Cue::End(End::Close),
+            Some(Branch {
+                state: State::Done, ..
+            })
+            | None => Cue::End(End::Close),
             Some(_) => Cue::Idle,
         }
     }
@@ -349,7 +368,12 @@ impl Plan {
         Ok(())
     }
 
-    fn perform(&mut self, at: BranchId, action: &Action, elapsed: Duration) -> Result<Option<Cue>, RenderError> {
+    fn perform(
+        &mut self,
+        at: BranchId,
+        action: &Action,
+        elapsed: Duration,
+    ) -> Result<Option<Cue>, RenderError> {
         let around = surroundings(&self.scenario, self.seq, self.began_ms);
         let branch = self
             .branches
@@ -398,7 +422,11 @@ impl Plan {
             Action::Follow(follow) => return self.follow(at, follow).map(Some),
             Action::Publish(all) => return self.publish(at, all).map(Some),
             Action::Signal(name) => {
-                return Ok(Some(Cue::Signal(expressions.text(name, &branch.scope, moment)?)));
+                return Ok(Some(Cue::Signal(expressions.text(
+                    name,
+                    &branch.scope,
+                    moment,
+                )?)));
             }
             Action::WaitFor(rules) => return self.wait_for(at, rules).map(Some),
             Action::Disconnect(which) => return Ok(Some(Cue::Disconnect(which.clone()))),
@@ -413,7 +441,12 @@ impl Plan {
         Ok(None)
     }
 
-    fn send(&mut self, at: BranchId, template: &EventTemplate, elapsed: Duration) -> Result<Option<Cue>, RenderError> {
+    fn send(
+        &mut self,
+        at: BranchId,
+        template: &EventTemplate,
+        elapsed: Duration,
+    ) -> Result<Option<Cue>, RenderError> {
         self.seq += 1;
         if matches!(template.id, Some(Id::Counter)) {
             self.counter += 1;
@@ -426,7 +459,13 @@ impl Plan {
             .ok_or_else(wild)?;
         let moment = branch.moment(&around);
         let counter = self.counter;
-        let event = render_event(template, &self.scenario.expressions, &branch.scope, moment, counter)?;
+        let event = render_event(
+            template,
+            &self.scenario.expressions,
+            &branch.scope,
+            moment,
+            counter,
+        )?;
         if let Some(topic) = &self.feeds {
             return Ok(Some(Cue::Publish(vec![Publication {
                 topic: topic.clone(),
@@ -543,9 +582,13 @@ impl Plan {
         let branch = self.branch(at)?;
         let moment = branch.moment(&around);
         let what = match &rules.what {
-            Awaited::Signal(name) => Wanted::Signal(scenario.expressions.text(name, &branch.scope, moment)?),
+            Awaited::Signal(name) => {
+                Wanted::Signal(scenario.expressions.text(name, &branch.scope, moment)?)
+            }
             Awaited::Clients(count) => Wanted::Clients(*count),
-            Awaited::Publish(topic) => Wanted::Publish(scenario.expressions.text(topic, &branch.scope, moment)?),
+            Awaited::Publish(topic) => {
+                Wanted::Publish(scenario.expressions.text(topic, &branch.scope, moment)?)
+            }
         };
         let until = match &rules.limit {
             Some(pace) => Some(branch.due + branch.delay(pace, &around)?),
@@ -573,5 +616,7 @@ fn choose(choices: &[(u64, Steps)], scope: &RequestScope) -> Steps {
             None => return steps.clone(),
         }
     }
-    choices.last().map_or_else(|| Arc::from([]), |(_, steps)| steps.clone())
+    choices
+        .last()
+        .map_or_else(|| Arc::from([]), |(_, steps)| steps.clone())
 }

@@ -36,7 +36,9 @@ fn plan(rest: &str, seed: u64) -> Plan {
     let Choice::Answer(answer) = &scenario.endpoints[0].choice else {
         panic!("one answer")
     };
-    let Body::Stream(script) = &answer.body else { panic!("a stream") };
+    let Body::Stream(script) = &answer.body else {
+        panic!("a stream")
+    };
     let key = DrawKey {
         endpoint: "GET /x#0".into(),
         client: String::new(),
@@ -85,7 +87,11 @@ fn trace(plan: &mut Plan, until: u64, mut react: impl FnMut(&mut Plan, &Cue, Dur
             Cue::Fail(why) => format!("fail {why}"),
             Cue::Idle => "idle".into(),
         };
-        lines.push(format!("{} {}", elapsed.as_millis(), what.trim_end().escape_debug()));
+        lines.push(format!(
+            "{} {}",
+            elapsed.as_millis(),
+            what.trim_end().escape_debug()
+        ));
         react(plan, &cue, elapsed);
         if matches!(cue, Cue::End(_) | Cue::Fail(_) | Cue::Idle) {
             break;
@@ -95,7 +101,11 @@ fn trace(plan: &mut Plan, until: u64, mut react: impl FnMut(&mut Plan, &Cue, Dur
 }
 
 fn run(steps: &str, until: u64) -> Vec<String> {
-    trace(&mut plan(&format!("    stream:\n{steps}"), 7), until, |_, _, _| {})
+    trace(
+        &mut plan(&format!("    stream:\n{steps}"), 7),
+        until,
+        |_, _, _| {},
+    )
 }
 
 fn check(steps: &str, until: u64, expected: &[&str]) {
@@ -107,7 +117,14 @@ fn lists_repetitions_and_conditions() {
     check(
         "      - for_each: { in: [a, b], as: x, every: 10ms, steps: [ { data: '{{ x }}' }, { data: '{{ x }}!', after: 3ms } ] }\n      - data: z\n",
         100,
-        &["10 data: a", "13 data: a!", "20 data: b", "23 data: b!", "23 data: z", "23 end Close"],
+        &[
+            "10 data: a",
+            "13 data: a!",
+            "20 data: b",
+            "23 data: b!",
+            "23 data: z",
+            "23 end Close",
+        ],
     );
     check(
         "      - let: { n: 0 }\n      - repeat: { every: 5ms, while: n < 2, steps: [ let: { n: '{{ n + 1 }}' }, data: '{{ n }}' ] }\n      - data: done\n",
@@ -127,7 +144,11 @@ fn lists_repetitions_and_conditions() {
     check(
         "      - for_each: { in: '{{ \"a b\" | words }}', as: w, steps: [ data: { w: '{{ w }}' } ] }\n",
         10,
-        &[r#"0 data: {\"w\":\"a\"}"#, r#"0 data: {\"w\":\" b\"}"#, "0 end Close"],
+        &[
+            r#"0 data: {\"w\":\"a\"}"#,
+            r#"0 data: {\"w\":\" b\"}"#,
+            "0 end Close",
+        ],
     );
     check(
         "      - for_each: { in: '{{ request.path }}', steps: [ data: x ] }\n",
@@ -141,14 +162,30 @@ fn branches_are_interleaved_by_due_time_and_joined() {
     check(
         "      - parallel:\n          - [ { data: a, after: 1ms }, { data: a2, after: 4ms } ]\n          - [ { data: b, after: 2ms }, { data: b2, after: 1ms } ]\n          - [ { let: { n: 1 } }, { data: '{{ n }}', after: 3ms } ]\n      - { data: end, after: 1ms }\n",
         100,
-        &["1 data: a", "2 data: b", "3 data: b2", "3 data: 1", "5 data: a2", "6 data: end", "6 end Close"],
+        &[
+            "1 data: a",
+            "2 data: b",
+            "3 data: b2",
+            "3 data: 1",
+            "5 data: a2",
+            "6 data: end",
+            "6 end Close",
+        ],
     );
     // A branch draws and names on its own: what another does changes nothing in it.
     let with = |first: &str| {
-        let steps = format!("      - parallel:\n          - [ {first} ]\n          - [ {{ data: '{{{{ uuid() }}}}', after: 5ms }} ]\n");
-        run(&steps, 10).into_iter().find(|line| line.starts_with("5 ")).unwrap()
+        let steps = format!(
+            "      - parallel:\n          - [ {first} ]\n          - [ {{ data: '{{{{ uuid() }}}}', after: 5ms }} ]\n"
+        );
+        run(&steps, 10)
+            .into_iter()
+            .find(|line| line.starts_with("5 "))
+            .unwrap()
     };
-    assert_eq!(with("{ data: x }"), with("{ data: '{{ letter() }}' }, { data: '{{ uuid() }}' }"));
+    assert_eq!(
+        with("{ data: x }"),
+        with("{ data: '{{ letter() }}' }, { data: '{{ uuid() }}' }")
+    );
 }
 
 #[test]
@@ -163,7 +200,15 @@ fn branches_that_wait_let_the_others_go_on() {
     });
     assert_eq!(
         lines,
-        ["0 follow 1 until None", "2 data: b", "4 data: b", "5 data: after", "6 data: b", "6 data: joined", "6 end Close"]
+        [
+            "0 follow 1 until None",
+            "2 data: b",
+            "4 data: b",
+            "5 data: after",
+            "6 data: b",
+            "6 data: joined",
+            "6 end Close"
+        ]
     );
 }
 
@@ -179,8 +224,16 @@ fn what_is_awaited_comes_or_its_time_is_up() {
     });
     assert_eq!(
         late,
-        ["0 await Signal(\"go\") until Some(50ms)".escape_debug().to_string().as_str(), "50 data: late", "50 data: next", "50 end Close"]
-            .map(|line| line.replace('\\', ""))
+        [
+            "0 await Signal(\"go\") until Some(50ms)"
+                .escape_debug()
+                .to_string()
+                .as_str(),
+            "50 data: late",
+            "50 data: next",
+            "50 end Close"
+        ]
+        .map(|line| line.replace('\\', ""))
     );
     let mut came = plan(&script, 7);
     let came = trace(&mut came, 100, |plan, cue, elapsed| {
@@ -196,7 +249,15 @@ fn effects_are_cues_in_their_place() {
     check(
         "      - set: { a: 1, b: ~ }\n      - publish: { topic: t, data: x }\n      - signal: s{{ 1 + 1 }}\n      - { stall: 5ms }\n      - offline: 2s\n      - disconnect: all\n      - end: reset\n",
         100,
-        &["0 set 2", "0 publish t", "0 signal s2", "0 quiet until 5ms", "5 offline 2s", "5 disconnect", "5 end Reset"],
+        &[
+            "0 set 2",
+            "0 publish t",
+            "0 signal s2",
+            "0 quiet until 5ms",
+            "5 offline 2s",
+            "5 disconnect",
+            "5 end Reset",
+        ],
     );
 }
 
@@ -205,7 +266,11 @@ fn one_write_gathers_whatever_its_steps_send() {
     check(
         "      - one_write:\n          - repeat: { times: 2, steps: [ data: '{{ seq }}' ] }\n          - raw: ': raw\\n\\n'\n          - { if: 1 == 1, then: [ { data: yes } ] }\n      - data: after\n",
         10,
-        &[r"0 data: 1\n\ndata: 2\n\n: raw\n\ndata: yes", "0 data: after", "0 end Close"],
+        &[
+            r"0 data: 1\n\ndata: 2\n\n: raw\n\ndata: yes",
+            "0 data: after",
+            "0 end Close",
+        ],
     );
 }
 
@@ -224,7 +289,11 @@ fn cuts_keep_their_gaps_and_nothing_comes_between() {
         _ => None,
     })
     .collect();
-    assert_eq!(pieces, [1, 1, 1, 2], "the byte order mark is cut, raw bytes are not");
+    assert_eq!(
+        pieces,
+        [1, 1, 1, 2],
+        "the byte order mark is cut, raw bytes are not"
+    );
 }
 
 #[test]
@@ -247,20 +316,39 @@ fn resuming_skips_at_once_and_goes_on_in_time() {
     };
     assert_eq!(
         resumed("2"),
-        [r"10 data: 3 10\nid: 3", r"15 data: d\nid: 4", r"20 data: d\nid: 4", "20 end Close"]
+        [
+            r"10 data: 3 10\nid: 3",
+            r"15 data: d\nid: 4",
+            r"20 data: d\nid: 4",
+            "20 end Close"
+        ]
     );
-    assert_eq!(resumed("nope")[0], r"10 data: a\nid: 1", "an unknown id begins anew");
-    assert_eq!(resumed("4"), [r"5 data: d\nid: 4", "5 end Close"], "the first with the id counts");
+    assert_eq!(
+        resumed("nope")[0],
+        r"10 data: a\nid: 1",
+        "an unknown id begins anew"
+    );
+    assert_eq!(
+        resumed("4"),
+        [r"5 data: d\nid: 4", "5 end Close"],
+        "the first with the id counts"
+    );
 }
 
 #[test]
 fn lengths_are_known_beforehand_where_they_can_be() {
-    let sized = plan("    wire: { bom: true }\n    stream:\n      - { data: '{{ uuid() }}', after: 1s }\n      - raw: { fill: 100 }\n", 7);
+    let sized = plan(
+        "    wire: { bom: true }\n    stream:\n      - { data: '{{ uuid() }}', after: 1s }\n      - raw: { fill: 100 }\n",
+        7,
+    );
     assert_eq!(sized.measure(), Ok(3 + 6 + 36 + 2 + 100));
     let endless = plan("    stream:\n      - { data: x, every: 1s }\n", 7);
     assert!(endless.measure().is_err());
     let waits = plan("    stream:\n      - follow: t\n", 7);
-    assert_eq!(waits.measure(), Err("the stream waits for what happens elsewhere".into()));
+    assert_eq!(
+        waits.measure(),
+        Err("the stream waits for what happens elsewhere".into())
+    );
 }
 
 #[test]
@@ -272,12 +360,18 @@ fn a_script_that_runs_wild_is_stopped() {
     );
     let silent = "      - repeat: { times: 1000000000, steps: [ let: { a: 1 } ] }\n";
     let lines = run(silent, 10);
-    assert_eq!(lines, ["0 fail the script runs in circles without sending or waiting"]);
+    assert_eq!(
+        lines,
+        ["0 fail the script runs in circles without sending or waiting"]
+    );
 }
 
 #[test]
 fn a_relayed_event_takes_on_the_streams_style() {
-    let mut styled = plan("    wire: { eol: cr, space: false, split: { every: 100 } }\n    stream:\n      - follow: t\n", 7);
+    let mut styled = plan(
+        "    wire: { eol: cr, space: false, split: { every: 100 } }\n    stream:\n      - follow: t\n",
+        7,
+    );
     assert!(matches!(styled.next(Duration::ZERO), Cue::Follow(..)));
     let event = crate::event::Event {
         data: Some("x".into()),
@@ -285,7 +379,12 @@ fn a_relayed_event_takes_on_the_streams_style() {
         ..Default::default()
     };
     assert!(styled.relay(&event, Duration::ZERO));
-    let Cue::Send(write) = styled.next(Duration::ZERO) else { panic!("a write") };
-    assert_eq!((&write.frame.body()[..], write.events), (&b"data:x\rid:1\r\r"[..], 1));
+    let Cue::Send(write) = styled.next(Duration::ZERO) else {
+        panic!("a write")
+    };
+    assert_eq!(
+        (&write.frame.body()[..], write.events),
+        (&b"data:x\rid:1\r\r"[..], 1)
+    );
     assert!(!plan("    stream:\n      - follow: t\n", 7).relay(&event, Duration::ZERO));
 }

@@ -1,90 +1,201 @@
 //! What an endpoint does, in a few words, and a command to try it.
 
 use super::duration;
-use super::model::{Action, Body, Endpoint, From, Methods, Pace, Repetition, Step};
+use super::model::{
+    Action, Answer, Awaited, Body, Choice, Disconnect, End, Endpoint, Entry, Follow, From, Methods, Pace,
+    Repetition, Step, TopicName, WaitFor,
+};
 use crate::expr::Text;
 
-/// What an endpoint does: `stream: 1 event, then 1 event every 5s`.
+/// Parts of a stream or a choice that are named; the rest is an ellipsis.
+const MOST_PARTS: usize = 6;
+
+/// What an endpoint does: `streams 1 event, then 1 event every 5s`.
 pub fn summary(endpoint: &Endpoint) -> String {
+    let mut text = choice(&endpoint.choice);
+    if endpoint.when.is_some() {
+        text += ", under a condition";
+    }
+    text
+}
+
+fn choice(choice: &Choice) -> String {
+    let listed = |entries: &[Entry], between| {
+        let entries = entries.iter().map(|e| self::choice(&e.choice)).collect();
+        shortened(entries, between)
+    };
+    match choice {
+        Choice::Answer(answer) => self::answer(answer),
+        Choice::Attempts(entries) => format!("attempt by attempt: {}", listed(entries, "; then ")),
+        Choice::Cases(entries) => format!("case by case: {}", listed(entries, "; or ")),
+    }
+}
+
+fn shortened(mut parts: Vec<String>, between: &str) -> String {
+    if parts.len() > MOST_PARTS {
+        parts.truncate(MOST_PARTS);
+        parts.push("…".into());
+    }
+    parts.join(between)
+}
+
+fn answer(answer: &Answer) -> String {
     let mut parts = Vec::new();
-    for publish in &endpoint.publish {
+    for publish in &answer.effects.publish {
         parts.push(format!("publishes to {}", text(&publish.topic)));
     }
-    let status = text(&endpoint.answer.status);
-    let with_status = |what: &str| {
-        if status == "200" {
-            what.to_owned()
-        } else {
-            format!("{what} with {status}")
-        }
+    if !answer.effects.sets.is_empty() {
+        parts.push("changes the state".into());
+    }
+    let status = text(&answer.status);
+    let with_status = |what: &str| match status.as_str() {
+        "200" => what.to_owned(),
+        _ => format!("{what} with {status}"),
     };
-    parts.push(match &endpoint.answer.body {
+    parts.push(match &answer.body {
         Body::Empty => format!("answers {status}"),
         Body::Text(_) => with_status("answers text"),
         Body::Json(_) => with_status("answers JSON"),
+        Body::File { media_type, .. } => with_status(&format!("answers a file ({media_type})")),
+        Body::Files(files) => with_status(&format!("serves {}", counted(files.files.len(), "file"))),
         Body::Stream(script) => with_status(&format!("streams {}", steps(&script.steps))),
+        Body::Nothing(end) => format!("answers nothing: {}", ending(*end)),
     });
-    if endpoint.when.is_some() {
-        parts.push("under a condition".into());
-    }
     parts.join(", ")
 }
 
 fn steps(all: &[Step]) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut events = 0;
-    let flush = |events: &mut usize, parts: &mut Vec<String>| {
-        if *events > 0 {
-            parts.push(format!("{events} event{}", if *events == 1 { "" } else { "s" }));
-        }
-        *events = 0;
-    };
     for step in all {
         if let Action::Send(_) = step.action {
             events += 1;
             continue;
         }
-        flush(&mut events, &mut parts);
-        match &step.action {
-            Action::Send(_) => {}
-            Action::Wait => parts.push(format!("a pause of {}", pace(&step.after))),
-            Action::Repeat {
-                repetition,
-                steps: inner,
-            } => {
-                parts.push(format!("{} {}", steps(inner), repeated(repetition)));
-            }
-            Action::Follow(follow) => {
-                let limit = follow
-                    .limit
-                    .map_or(String::new(), |n| format!(" for {n} messages"));
-                let from = if follow.from == From::Earliest {
-                    " from its beginning"
-                } else {
-                    ""
-                };
-                parts.push(format!("the topic {}{from}{limit}", text(&follow.topic)));
-            }
-            Action::End(end) => parts.push(format!("{end:?}").to_lowercase()),
+        if events > 0 {
+            parts.push(counted(std::mem::take(&mut events), "event"));
         }
+        parts.extend(action(step));
     }
-    flush(&mut events, &mut parts);
-    if parts.is_empty() {
-        "nothing".into()
-    } else {
-        parts.join(", then ")
+    if events > 0 {
+        parts.push(counted(events, "event"));
+    }
+    match parts.is_empty() {
+        true => "nothing".into(),
+        false => shortened(parts, ", then "),
+    }
+}
+
+/// A step's action; `None` for what a client does not see.
+fn action(step: &Step) -> Option<String> {
+    Some(match &step.action {
+        Action::Send(_) | Action::Let(_) | Action::Set(_) => return None,
+        Action::Wait => format!("a pause of {}", pace(&step.after)),
+        Action::Raw(_) => "raw bytes".into(),
+        Action::OneWrite(inner) => format!("{} in one write", steps(inner)),
+        Action::Repeat {
+            repetition,
+            steps: inner,
+        } => format!("{} {}", steps(inner), repeated(repetition)),
+        Action::ForEach(each) => {
+            let every = each.every.as_ref().map(|p| format!(", one every {}", pace(p)));
+            let every = every.unwrap_or_default();
+            format!("{} for each entry of a list{every}", steps(&each.steps))
+        }
+        Action::Choose(choices) => format!("one of {} ways", choices.len()),
+        Action::If { then, otherwise, .. } => either(&steps(then), &steps(otherwise)),
+        Action::Parallel(branches) => {
+            let branches = branches.iter().map(|b| steps(b)).collect();
+            format!("side by side ({})", shortened(branches, "; "))
+        }
+        Action::Follow(follow) => followed(follow),
+        Action::Publish(list) => {
+            let topics: Vec<String> = list.iter().map(|p| text(&p.topic)).collect();
+            format!("a message to {}", topics.join(", "))
+        }
+        Action::Signal(name) => format!("the signal {}", text(name)),
+        Action::WaitFor(wait) => awaited(wait),
+        Action::Disconnect(disconnect) => disconnected(disconnect),
+        Action::Offline(time) => format!("refused connections for {}", pace(time)),
+        Action::Stall(time) => format!("silence for {}", pace(time)),
+        Action::End(end) => ending(*end),
+    })
+}
+
+fn either(then: &str, otherwise: &str) -> String {
+    match (then, otherwise) {
+        (then, "nothing") => format!("perhaps {then}"),
+        ("nothing", otherwise) => format!("perhaps {otherwise}"),
+        (then, otherwise) => format!("either {then} or {otherwise}"),
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn followed(follow: &Follow) -> String {
+    let name = |topic: &TopicName| match topic {
+        TopicName::Name(name) => text(name),
+        TopicName::Pattern(pattern) => pattern.source().to_owned(),
+    };
+    let names: Vec<String> = follow.topics.iter().map(name).collect();
+    let what = if names.len() == 1 { "topic" } else { "topics" };
+    let from = match follow.from {
+        From::Earliest => " from its beginning",
+        _ => "",
+    };
+    let limit = follow
+        .limit
+        .map_or(String::new(), |n| format!(" for {n} messages"));
+    let time = follow.duration.as_ref().map(|p| format!(" for {}", pace(p)));
+    format!(
+        "the {what} {}{from}{limit}{}",
+        names.join(", "),
+        time.unwrap_or_default()
+    )
+}
+
+fn awaited(wait: &WaitFor) -> String {
+    match &wait.what {
+        Awaited::Signal(name) => format!("a wait for the signal {}", text(name)),
+        Awaited::Clients(n) => format!("a wait for {}", counted(*n as usize, "client")),
+        Awaited::Publish(topic) => format!("a wait for a message to {}", text(topic)),
+    }
+}
+
+fn disconnected(disconnect: &Disconnect) -> String {
+    match &disconnect.endpoints {
+        None => "the end of all other streams".into(),
+        Some(keys) => format!("the end of the streams of {}", keys.join(", ")),
+    }
+}
+
+/// An ending in words.
+pub(super) fn ending(end: End) -> String {
+    match end {
+        End::Close => "close".into(),
+        End::Cut { code } => match super::compile::code_name(code).as_str() {
+            "INTERNAL_ERROR" => "cut".into(),
+            code => format!("cut with {code}"),
+        },
+        End::Reset => "reset".into(),
+        End::Goaway => "goaway".into(),
+        End::Stall => "stall".into(),
+        End::Hold => "hold".into(),
     }
 }
 
 fn repeated(repetition: &Repetition) -> String {
-    let every = repetition
-        .every
-        .as_ref()
-        .map_or("again and again".into(), |p| format!("every {}", pace(p)));
-    match repetition.times {
-        Some(n) => format!("{every}, {n} times"),
-        None => every,
-    }
+    let every = repetition.every.as_ref();
+    let every = every.map_or("again and again".into(), |p| format!("every {}", pace(p)));
+    let times = repetition.times.map_or(String::new(), |n| format!(", {n} times"));
+    let bound = if repetition.condition.is_some() {
+        " while a condition holds"
+    } else {
+        ""
+    };
+    format!("{every}{times}{bound}")
 }
 
 fn pace(pace: &Pace) -> String {
@@ -104,32 +215,44 @@ fn text(text: &Text) -> String {
 
 /// A `curl` line to paste; captured parts are filled with their names.
 pub fn curl(endpoint: &Endpoint, base: &str) -> String {
-    let path: String = endpoint
-        .path
-        .source()
-        .chars()
-        .filter(|c| !matches!(c, '{' | '}'))
-        .collect();
+    let path = endpoint.paths.first().map_or("/", |path| path.source());
+    let path: String = path.chars().filter(|c| !matches!(c, '{' | '}')).collect();
     let url = format!("{base}{}", path.replace("...", ""));
-    let quoted = if url.contains(['~', '*', '(', ')', ';', '&', '$', '\'']) {
-        format!("'{url}'")
-    } else {
-        url
+    let quoted = match url.contains(['~', '*', '(', ')', ';', '&', '$', '\'']) {
+        true => format!("'{url}'"),
+        false => url,
     };
-    let streams = matches!(endpoint.answer.body, Body::Stream(_));
     let method = match &endpoint.methods {
         Methods::Any => "GET",
         Methods::Only(list) => list.first().map_or("GET", String::as_str),
     };
-    let mut line = format!("curl{} {quoted}", if streams { " -N" } else { "" });
+    let mut line = format!(
+        "curl{} {quoted}",
+        if streams(&endpoint.choice) { " -N" } else { "" }
+    );
+    if let Some(host) = endpoint.hosts.as_ref().and_then(|hosts| hosts.first()) {
+        let name = if host.wildcard {
+            format!("www{}", host.name)
+        } else {
+            host.name.clone()
+        };
+        let port = host.port.map_or(String::new(), |port| format!(":{port}"));
+        line += &format!(" -H 'host: {name}{port}'");
+    }
     match method {
-        "GET" => {}
+        "GET" | "POST" => {}
         "HEAD" => line += " -I",
-        "POST" => {}
         other => line += &format!(" -X {other}"),
     }
     if matches!(method, "POST" | "PUT" | "PATCH") {
         line += " -H 'content-type: application/json' -d '{\"msg\": \"hello\"}'";
     }
     line
+}
+
+fn streams(choice: &Choice) -> bool {
+    match choice {
+        Choice::Answer(answer) => matches!(answer.body, Body::Stream(_)),
+        Choice::Attempts(entries) | Choice::Cases(entries) => entries.iter().any(|e| streams(&e.choice)),
+    }
 }

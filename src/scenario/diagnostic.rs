@@ -143,6 +143,14 @@ impl Diagnostic {
         }
     }
 
+    /// A warning at a place.
+    pub fn warning(span: &Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Warning,
+            ..Diagnostic::error(span, message)
+        }
+    }
+
     /// With a hint on what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {
         self.hint = Some(hint.into());

@@ -1,4 +1,8 @@
-//! Files and folders → sources. The only room of the scenario that touches the disk.
+//! Files and folders → scenarios. The only room of the scenario that touches the disk: `disk` reads what
+//! a scenario names, `seen` remembers what was read.
+
+mod disk;
+mod seen;
 
 use std::fs;
 use std::io::{self, Read};
@@ -7,7 +11,10 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Source, Span};
 use super::model::Scenario;
-use super::{compile, yaml};
+use super::{compile_with, yaml};
+use disk::Disk;
+use seen::Looked;
+pub use seen::Seen;
 
 /// Name under which the built-in scenario shows in messages.
 pub const BUILT_IN: &str = "scenarios/alphabet.yaml";
@@ -23,38 +30,67 @@ pub enum Origin {
     Text(String),
 }
 
+/// A scenario with its warnings, or everything that is wrong.
+pub type Outcome = Result<(Scenario, Vec<Diagnostic>), Vec<Diagnostic>>;
+
 /// Loads and compiles: the scenario with its warnings, or everything that is wrong.
-pub fn load(origin: &Origin) -> Result<(Scenario, Vec<Diagnostic>), Vec<Diagnostic>> {
-    compile(&sources(origin)?)
+pub fn load(origin: &Origin) -> Outcome {
+    load_seen(origin).0
 }
 
-/// Reads all the files of an origin.
-pub fn sources(origin: &Origin) -> Result<Vec<Arc<Source>>, Vec<Diagnostic>> {
-    let text = |name: &str, text: &str| Arc::new(Source::new(name, text));
-    match origin {
-        Origin::BuiltIn => Ok(vec![text(
-            BUILT_IN,
-            include_str!("../../scenarios/alphabet.yaml"),
-        )]),
-        Origin::Text(yaml) => Ok(vec![text("scenario.yaml", yaml)]),
-        Origin::Paths(paths) => {
-            let mut sources = Vec::new();
-            let mut errors = Vec::new();
-            for path in paths {
-                match files_of(path)
-                    .and_then(|files| files.iter().map(|f| read(f)).collect::<Result<Vec<_>, _>>())
-                {
-                    Ok(read) => sources.extend(read),
-                    Err(error) => errors.push(*error),
+/// The same, and what it was read from: included files, data files and served folders as well.
+pub fn load_seen(origin: &Origin) -> (Outcome, Seen) {
+    let disk = Disk::default();
+    let outcome = match sources(origin, &disk) {
+        Ok(sources) => compile_with(&sources, &disk),
+        Err(errors) => Err(errors),
+    };
+    (outcome, disk.into_seen())
+}
+
+/// Reads the files of an origin that are named by it.
+fn sources(origin: &Origin, disk: &Disk) -> Result<Vec<Arc<Source>>, Vec<Diagnostic>> {
+    let text = |name: &str, text: &str| vec![Arc::new(Source::new(name, text))];
+    let paths = match origin {
+        Origin::BuiltIn => return Ok(text(BUILT_IN, include_str!("../../scenarios/alphabet.yaml"))),
+        Origin::Text(yaml) => return Ok(text("scenario.yaml", yaml)),
+        Origin::Paths(paths) => paths,
+    };
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
+    for path in paths {
+        disk.noticed(path, Looked::Scenarios);
+        match files_of(path) {
+            Err(error) => errors.push(*error),
+            Ok(files) => {
+                let root = if path.is_dir() {
+                    path.as_path()
+                } else {
+                    parent(path)
+                };
+                for file in files {
+                    disk.noticed(&file, Looked::File);
+                    match read(&file) {
+                        Ok(source) => {
+                            disk.given(&source.name, &file, root);
+                            sources.push(source);
+                        }
+                        Err(error) => errors.push(*error),
+                    }
                 }
-            }
-            if errors.is_empty() {
-                Ok(sources)
-            } else {
-                Err(errors)
             }
         }
     }
+    if errors.is_empty() {
+        Ok(sources)
+    } else {
+        Err(errors)
+    }
+}
+
+/// The folder a path stands in.
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// The files that a path stands for: itself, or a folder's `.yaml` and `.yml` files in name order.
@@ -139,12 +175,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Box<Diagnostic> {
 }
 
 fn neighbour(path: &Path) -> Option<String> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let name = path.file_name()?.to_string_lossy().into_owned();
-    let names: Vec<String> = fs::read_dir(folder)
+    let names: Vec<String> = fs::read_dir(parent(path))
         .ok()?
         .filter_map(|e| e.ok()?.file_name().into_string().ok())
         .collect();

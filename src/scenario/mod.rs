@@ -15,7 +15,7 @@ pub mod schema;
 pub mod size;
 pub mod yaml;
 
-pub use compile::compile;
+pub use compile::{compile, compile_with};
 pub use model::Scenario;
 
 /// A status code that can be sent as a final answer, 200 to 599.

@@ -79,6 +79,46 @@ impl Pattern {
         self.segments.iter().filter_map(name).collect()
     }
 
+    /// The name that takes all the rest, if there is one.
+    pub fn rest(&self) -> Option<&str> {
+        match self.segments.last() {
+            Some(Segment::Rest(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What stands before the first captured part.
+    pub fn beginning(&self) -> &str {
+        self.source.split('{').next().unwrap_or("")
+    }
+
+    /// Whether everything that matches `other` matches this, too.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        for (i, segment) in self.segments.iter().enumerate() {
+            let covered = match (segment, other.segments.get(i)) {
+                (_, None) => false,
+                (Segment::Rest(_), Some(_)) => return true,
+                (own, Some(other)) => covers(own, other),
+            };
+            if !covered {
+                return false;
+            }
+        }
+        self.segments.len() == other.segments.len()
+    }
+
+    /// Whether some text matches both.
+    pub fn overlaps(&self, other: &Pattern) -> bool {
+        let mut pairs = self.segments.iter().zip(&other.segments);
+        let rest = |segment: &Segment| matches!(segment, Segment::Rest(_));
+        let apart = pairs.find_map(|(a, b)| match (rest(a) || rest(b), overlap(a, b)) {
+            (true, _) => Some(true),
+            (false, false) => Some(false),
+            (false, true) => None,
+        });
+        apart.unwrap_or(self.segments.len() == other.segments.len())
+    }
+
     /// The captured parts, if it matches a text whose segments stand between slashes.
     pub fn matches(&self, text: &str) -> Option<Vec<(&str, String)>> {
         // The last part takes what is left: a captured name may hold a slash that was escaped.
@@ -111,6 +151,42 @@ impl Pattern {
             }
         }
         (parts.len() == self.segments.len()).then_some(captures)
+    }
+}
+
+fn covers(own: &Segment, other: &Segment) -> bool {
+    match (own, other) {
+        (Segment::Literal(a), Segment::Literal(b)) => a == b,
+        (Segment::Capture { prefix, suffix, .. }, Segment::Literal(text)) => {
+            text.len() > prefix.len() + suffix.len() && text.starts_with(prefix) && text.ends_with(suffix)
+        }
+        (
+            Segment::Capture { prefix, suffix, .. },
+            Segment::Capture {
+                prefix: other_prefix,
+                suffix: other_suffix,
+                ..
+            },
+        ) => other_prefix.starts_with(prefix) && other_suffix.ends_with(suffix),
+        _ => false,
+    }
+}
+
+fn overlap(a: &Segment, b: &Segment) -> bool {
+    match (a, b) {
+        (
+            Segment::Capture { prefix, suffix, .. },
+            Segment::Capture {
+                prefix: other_prefix,
+                suffix: other_suffix,
+                ..
+            },
+        ) => {
+            let prefixes = prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix);
+            prefixes && (suffix.ends_with(other_suffix) || other_suffix.ends_with(suffix))
+        }
+        (literal @ Segment::Literal(_), other) => covers(other, literal),
+        (other, literal) => covers(other, literal),
     }
 }
 
@@ -171,6 +247,36 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(" "),
         )
+    }
+
+    #[test]
+    fn patterns_cover_and_overlap() {
+        for (a, b, covers, overlaps) in [
+            ("/a", "/a", true, true),
+            ("/a", "/b", false, false),
+            ("/{x}", "/a", true, true),
+            ("/a", "/{x}", false, true),
+            ("/{x}", "/", false, false),
+            ("/v{n}", "/{x}", false, true),
+            ("/{x}", "/v{n}", true, true),
+            ("/v{n}", "/w{n}", false, false),
+            ("/v{n}x", "/vx", false, false),
+            ("/{r...}", "/a/b", true, true),
+            ("/{r...}", "/", true, true),
+            ("/a/{r...}", "/a", false, false),
+            ("/a/b", "/a/{r...}", false, true),
+            ("/{x}/b", "/a/{r...}", false, true),
+            ("/a/{r...}", "/b/{r...}", false, false),
+            ("/a/b", "/a", false, false),
+        ] {
+            let (one, other) = (Pattern::parse(a).unwrap(), Pattern::parse(b).unwrap());
+            assert_eq!(
+                (one.covers(&other), one.overlaps(&other)),
+                (covers, overlaps),
+                "{a} {b}"
+            );
+            assert_eq!(other.overlaps(&one), overlaps, "{b} {a}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod accounts;
 mod crowd;
 mod several;
 
+use crate::scenario::model::{Gap, History, Selector, Slow, TopicRules};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;

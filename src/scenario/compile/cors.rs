@@ -12,7 +12,7 @@ use crate::scenario::model::{CorsPolicy, OriginRule};
 /// How long browsers may remember a preflight unless the scenario says otherwise.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-impl Compiler {
+impl Compiler<'_> {
     /// The policy; `None` for `off`.
     pub(super) fn cors(&mut self, file: &CorsFile) -> Option<Arc<CorsPolicy>> {
         match file {

@@ -1,90 +1,176 @@
-//! Endpoints: what they match, what they cause, what they answer.
+//! Endpoints: which requests they take.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::{Compiler, FileScope, path_span};
-use crate::expr::{Expr, Text, Tree};
-use crate::scenario::decode::{At, Scalar};
-use crate::scenario::diagnostic::Diagnostic;
+use super::Compiler;
+use super::choice::Outline;
+use super::layers::Layers;
+use super::place::{FileScope, Place, Room};
+use crate::scenario::decode::At;
+use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::file::EndpointFile;
-use crate::scenario::model::{Answer, Body, Endpoint, Header, Methods, Pace, Script};
-use crate::scenario::pattern::{Pattern, valid_name};
+use crate::scenario::model::{Endpoint, HostRule, Methods};
+use crate::scenario::pattern::Pattern;
 
-impl Compiler {
-    /// One endpoint; `equals` counts those with the same methods and path that came before.
+/// What an endpoint is called: known before anything in it is compiled, so that steps can name it.
+#[derive(Default, Clone)]
+pub(super) struct Address {
+    pub key: String,
+    paths: Vec<Pattern>,
+    methods: Option<Methods>,
+}
+
+impl Address {
+    /// By one of its paths, with or without a method.
+    pub fn is_named(&self, name: &str) -> bool {
+        let (method, path) = match name.split_once(' ') {
+            Some((method, path)) => (Some(method), path.trim()),
+            None => (None, name),
+        };
+        let takes = |method| self.methods.as_ref().is_some_and(|m| m.take(method));
+        self.paths.iter().any(|p| p.source() == path) && method.is_none_or(takes)
+    }
+
+    /// Its paths, with each of its methods if asked for.
+    pub fn names(&self, with_method: bool) -> Vec<String> {
+        let paths = self.paths.iter().map(|p| p.source());
+        match (&self.methods, with_method) {
+            (Some(Methods::Only(list)), true) => {
+                let each = |path: &str| list.iter().map(|m| format!("{m} {path}")).collect::<Vec<_>>();
+                paths.flat_map(each).collect()
+            }
+            _ => paths.map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// Reads an endpoint's paths and methods; `equals` counts those with the same before it.
+    pub(super) fn address(
+        &mut self,
+        file: &At<EndpointFile>,
+        equals: &mut HashMap<String, usize>,
+    ) -> Address {
+        let paths = self.paths(file);
+        let methods = self.methods(&file.value, &file.span);
+        let (Some(paths), Some(methods)) = (paths, methods) else {
+            return Address::default();
+        };
+        let key = key(&methods, &paths, equals);
+        Address {
+            key,
+            paths,
+            methods: Some(methods),
+        }
+    }
+
+    /// One endpoint, the `number`th of the scenario, and where it stands.
     pub(super) fn endpoint(
         &mut self,
         file: &At<EndpointFile>,
-        scope: &FileScope,
-        equals: &mut HashMap<String, usize>,
-    ) -> Option<Endpoint> {
-        let path = self.path(file);
-        let methods = self.methods(&file.value);
-        let mut names = path.as_ref().map(Pattern::names).unwrap_or_default();
-        let when = self.when(&file.value.when, &names);
-        let lets = self.lets(&file.value, &mut names);
-        let publish = file.value.publish.iter().flat_map(|list| &list.0);
-        let publish = publish.filter_map(|p| self.publish(p, scope, &names)).collect();
-        let answer = self.answer(file, scope, &names);
-        let cors = match &file.value.cors {
+        number: usize,
+        scope: &Rc<FileScope>,
+    ) -> Option<(Span, Endpoint)> {
+        let value = &file.value;
+        let Address { key, paths, methods } = self.endpoints[number].clone();
+        let names = paths.first().map(Pattern::names).unwrap_or_default();
+        let place = Place::new(scope, names, Room::Stream);
+        let when = value
+            .when
+            .as_ref()
+            .and_then(|w| self.condition(w, "when", &place.names));
+        let client = value.client.as_ref();
+        let client =
+            client.and_then(|c| self.without_attempt(|this| this.expression(c, "client", &place.names)));
+        let at = path_span(file).clone();
+        let outline = Outline {
+            what: "this endpoint",
+            at: &at,
+            attempts: value.attempts.as_ref(),
+            cases: value.cases.as_ref(),
+            own: &value.answer,
+        };
+        let choice = self.choice(&outline, &Layers::default(), &paths, &place, &[]);
+        let cors = match &value.cors {
             Some(cors) => self.cors(cors),
             None => scope.cors.clone(),
         };
-        let (path, methods) = (path?, methods?);
-        let key = key(&methods, &path, equals);
-        Some(Endpoint {
+        let hosts = value.host.as_ref().map(|list| self.hosts(&list.0));
+        let endpoint = Endpoint {
             key,
-            path,
-            methods,
+            paths,
+            methods: methods?,
+            hosts,
             when,
-            lets,
-            publish,
-            answer,
+            client,
+            choice: choice?,
             cors,
-        })
+        };
+        Some((at, endpoint))
     }
 
-    fn path(&mut self, file: &At<EndpointFile>) -> Option<Pattern> {
-        let Some(path) = &file.value.path else {
-            self.errors
-                .push(Diagnostic::error(&file.span, "this endpoint has no `path`").hint("add `path: /sse`"));
+    fn paths(&mut self, file: &At<EndpointFile>) -> Option<Vec<Pattern>> {
+        let Some(list) = file.value.path.as_ref().filter(|list| !list.0.is_empty()) else {
+            self.error_hint(&file.span, "this endpoint has no `path`", "add `path: /sse`");
             return None;
         };
-        let span = path_span(file).clone();
-        if !path.value.starts_with('/') {
-            let error = Diagnostic::error(
-                &span,
-                format!("the path `{}` does not begin with `/`", path.value),
+        let paths: Vec<Option<Pattern>> = list.0.iter().map(|path| self.path(path)).collect();
+        let paths: Vec<Pattern> = paths.into_iter().collect::<Option<_>>()?;
+        let sorted = |pattern: &Pattern| {
+            let mut names = pattern.names();
+            names.sort();
+            names
+        };
+        let first = sorted(paths.first()?);
+        let odd = paths.iter().position(|path| sorted(path) != first);
+        if let Some(odd) = odd {
+            let captures = |path: &Pattern| match path.names().as_slice() {
+                [] => "nothing".to_owned(),
+                names => names.join(", "),
+            };
+            let message = format!(
+                "the paths of an endpoint capture the same names, but `{}` captures {} and `{}` captures {}",
+                paths[0].source(),
+                captures(&paths[0]),
+                paths[odd].source(),
+                captures(&paths[odd]),
             );
-            self.errors.push(error.hint(format!("write /{}", path.value)));
+            self.error_hint(&list.0[odd].span, message, "make two endpoints of it");
             return None;
         }
-        if path.value.contains(['?', '#', ' ']) {
-            let error = Diagnostic::error(&span, format!("the path `{}` can never match", path.value));
-            self.errors.push(
-                error.hint(
-                    "a path has no query, fragment or space: use `when: request.query.x == \"1\"`, %20",
-                ),
-            );
+        Some(paths)
+    }
+
+    fn path(&mut self, path: &At<String>) -> Option<Pattern> {
+        let (text, span) = (&path.value, &path.span);
+        if !text.starts_with('/') {
+            let message = format!("the path `{text}` does not begin with `/`");
+            self.error_hint(span, message, format!("write /{text}"));
             return None;
         }
-        if path.value == "/__mock" || path.value.starts_with("/__mock/") || path.value.starts_with("/~") {
+        if text.contains(['?', '#', ' ']) {
+            let hint = "a path has no query, fragment or space: use `when: request.query.x == \"1\"`, %20";
+            self.error_hint(span, format!("the path `{text}` can never match"), hint);
+            return None;
+        }
+        if text == "/__mock" || text.starts_with("/__mock/") || text.starts_with("/~") {
             self.error(
-                &span,
+                span,
                 "paths that begin with /__mock/ or /~ belong to the server itself",
             );
             return None;
         }
-        match Pattern::parse_path(&path.value) {
+        match Pattern::parse_path(text) {
             Ok(pattern) => Some(pattern),
             Err(message) => {
-                self.error(&span, message);
+                self.error(span, message);
                 None
             }
         }
     }
 
-    fn methods(&mut self, file: &EndpointFile) -> Option<Methods> {
+    fn methods(&mut self, file: &EndpointFile, span: &Span) -> Option<Methods> {
         let Some(methods) = &file.method else {
             return Some(Methods::Only(vec!["GET".into()]));
         };
@@ -94,173 +180,66 @@ impl Compiler {
         let mut list = Vec::new();
         for method in &methods.0 {
             if let Err(hint) = check_method(&method.value) {
-                let error = Diagnostic::error(&method.span, format!("`{}` is no method", method.value));
-                self.errors.push(error.hint(hint));
+                self.error_hint(&method.span, format!("`{}` is no method", method.value), hint);
                 return None;
             }
             list.push(method.value.clone());
         }
         if list.is_empty() {
-            let span = file.path.as_ref().map(|p| p.span.clone())?;
-            self.error(&span, "this endpoint takes no method at all");
+            self.error(span, "this endpoint takes no method at all");
             return None;
         }
         Some(Methods::Only(list))
     }
 
-    fn when(&mut self, file: &Option<Scalar>, names: &[String]) -> Option<Expr> {
-        let scalar = file.as_ref()?;
-        let Some(source) = &scalar.text else {
-            self.error(&scalar.span, "`when` needs a condition");
-            return None;
-        };
-        match self.expressions.expr(source, names) {
-            Ok(expr) => Some(expr),
-            Err(fault) => {
-                self.fault(&scalar.span, fault);
-                None
+    fn hosts(&mut self, list: &[At<String>]) -> Vec<HostRule> {
+        let mut rules = Vec::new();
+        for host in list {
+            match host_rule(&host.value) {
+                Ok(rule) => rules.push(rule),
+                Err((message, hint)) => self
+                    .errors
+                    .push(Diagnostic::error(&host.span, message).hint(hint)),
             }
         }
-    }
-
-    /// Adds each name to those in scope once it has its value.
-    fn lets(&mut self, file: &EndpointFile, names: &mut Vec<String>) -> Vec<(String, Tree)> {
-        let mut lets = Vec::new();
-        for (name, value) in file.r#let.iter().flat_map(|l| &l.0) {
-            if let Err(message) = valid_name(&name.value) {
-                self.error(&name.span, message);
-            }
-            lets.push((name.value.clone(), self.tree(&value.0, names)));
-            names.push(name.value.clone());
-        }
-        lets
-    }
-
-    fn answer(&mut self, file: &At<EndpointFile>, scope: &FileScope, names: &[String]) -> Answer {
-        let status = file.value.status.as_ref().and_then(|s| self.status(s, names));
-        let headers = file.value.headers.iter().flat_map(|h| &h.0);
-        let headers = headers.filter_map(|(name, values)| {
-            let name = self.answer_header(name)?;
-            let values = values
-                .0
-                .iter()
-                .filter_map(|v| self.header_value(v, names))
-                .collect();
-            Some(Header { name, values })
-        });
-        Answer {
-            headers: headers.collect(),
-            status: status.unwrap_or_else(|| Text::fixed("200")),
-            after: file
-                .value
-                .after
-                .as_ref()
-                .and_then(|d| self.pace(d, names))
-                .unwrap_or(Pace::ZERO),
-            body: self.body(file, scope, names),
-        }
-    }
-
-    fn status(&mut self, scalar: &Scalar, names: &[String]) -> Option<Text> {
-        let text = self.text(scalar, names)?;
-        if let Text::Fixed(code) = &text
-            && let Err(message) = crate::scenario::status_code(code)
-        {
-            self.error(&scalar.span, message);
-        }
-        Some(text)
-    }
-
-    /// A header that the scenario may set: how the body is framed is the transport's business.
-    fn answer_header(&mut self, name: &At<String>) -> Option<String> {
-        let lower = name.value.to_lowercase();
-        if [
-            "connection",
-            "transfer-encoding",
-            "keep-alive",
-            "upgrade",
-            "date",
-            "content-length",
-        ]
-        .contains(&lower.as_str())
-        {
-            self.error(&name.span, format!("the server sets the header `{lower}` itself"));
-            return None;
-        }
-        self.header_name(name)
-    }
-
-    pub(super) fn header_name(&mut self, name: &At<String>) -> Option<String> {
-        match http::HeaderName::from_bytes(name.value.as_bytes()) {
-            Ok(_) => Some(name.value.clone()),
-            Err(_) => {
-                self.error(
-                    &name.span,
-                    format!("`{}` is no header name", name.value.escape_debug()),
-                );
-                None
-            }
-        }
-    }
-
-    fn header_value(&mut self, scalar: &Scalar, names: &[String]) -> Option<Text> {
-        let text = self.text(scalar, names)?;
-        if let Text::Fixed(value) = &text
-            && http::HeaderValue::from_bytes(&crate::text::to_bytes(value)).is_err()
-        {
-            self.error(
-                &scalar.span,
-                "a header value cannot hold line ends or control characters",
-            );
-            return None;
-        }
-        Some(text)
-    }
-
-    fn body(&mut self, file: &At<EndpointFile>, scope: &FileScope, names: &[String]) -> Body {
-        let value = &file.value;
-        let given: Vec<&str> = [
-            ("body", value.body.is_some()),
-            ("json", value.json.is_some()),
-            ("stream", value.stream.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(key, there)| there.then_some(key))
-        .collect();
-        if let [first, second, ..] = given.as_slice() {
-            let message = format!("an answer has one body, but this endpoint has `{first}` and `{second}`");
-            self.error(path_span(file), message);
-        }
-        if let (Some(heartbeat), None) = (&value.heartbeat, &value.stream) {
-            self.error(&heartbeat.0.span, "`heartbeat` needs a `stream`");
-        }
-        if let Some(files) = &value.stream {
-            let heartbeat = value.heartbeat.as_ref().and_then(|d| self.heartbeat(d));
-            return Body::Stream(Script {
-                steps: self.steps(files, scope, names),
-                heartbeat,
-            });
-        }
-        if let Some(json) = &value.json {
-            return Body::Json(self.tree(&json.0, names));
-        }
-        let text = value.body.as_ref().and_then(|s| self.text(s, names));
-        text.map_or(Body::Empty, Body::Text)
-    }
-
-    fn heartbeat(&mut self, file: &crate::scenario::decode::DurationText) -> Option<std::time::Duration> {
-        let duration = self.duration(file)?;
-        if duration.is_zero() {
-            self.error(&file.0.span, "a heartbeat needs an interval greater than 0");
-            return None;
-        }
-        Some(duration)
+        rules
     }
 }
 
+/// A host as its header names it (RFC 9110 §7.2): a name or an address, perhaps a port.
+fn host_rule(text: &str) -> Result<HostRule, (String, String)> {
+    let lower = text.to_lowercase();
+    let wrong = |hint: &str| Err((format!("`{text}` is no host"), hint.to_owned()));
+    if let Some((_, rest)) = lower.split_once("://") {
+        let host = rest.split('/').next().unwrap_or(rest);
+        return wrong(&format!("a host has no scheme and no path: write {host}"));
+    }
+    let (name, port) = match lower.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+        None => (lower.as_str(), None),
+        Some((name, port)) => match port.parse() {
+            Ok(port) => (name, Some(port)),
+            Err(_) => return wrong("a port is a number up to 65535"),
+        },
+    };
+    let (name, wildcard) = match name.strip_prefix('*') {
+        Some(rest) if rest.starts_with('.') => (rest, true),
+        _ => (name, false),
+    };
+    let letter = |c: char| c.is_alphanumeric() || "-._[]:".contains(c);
+    if name.trim_matches('.').is_empty() || !name.chars().all(letter) {
+        return wrong("write for example a.example.com, *.example.com or localhost:8080");
+    }
+    Ok(HostRule {
+        name: name.to_owned(),
+        wildcard,
+        port,
+    })
+}
+
 /// The number of equal endpoints before keeps keys apart and stable when others are added.
-fn key(methods: &Methods, path: &Pattern, equals: &mut HashMap<String, usize>) -> String {
-    let name = format!("{} {}", methods.describe(), path.source());
+fn key(methods: &Methods, paths: &[Pattern], equals: &mut HashMap<String, usize>) -> String {
+    let paths: Vec<&str> = paths.iter().map(Pattern::source).collect();
+    let name = format!("{} {}", methods.describe(), paths.join(", "));
     let count = equals.entry(name.clone()).or_insert(0);
     *count += 1;
     format!("{name}#{}", *count - 1)
@@ -275,4 +254,34 @@ fn check_method(method: &str) -> Result<(), String> {
         return Err(format!("methods are case-sensitive: write {upper}"));
     }
     Ok(())
+}
+
+/// The span of an endpoint's path, or of the endpoint.
+fn path_span(endpoint: &At<EndpointFile>) -> &Span {
+    let path = endpoint.value.path.as_ref().and_then(|list| list.0.first());
+    path.map_or(&endpoint.span, |p| &p.span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_rule;
+
+    #[test]
+    fn hosts_have_a_name_and_perhaps_a_port() {
+        for (text, expected) in [
+            ("A.test", Some(("a.test", false, None))),
+            ("*.a.test:80", Some((".a.test", true, Some(80)))),
+            ("[::1]", Some(("[::1]", false, None))),
+            ("[::1]:1", Some(("[::1]", false, Some(1)))),
+            ("http://a.test", None),
+            ("a*.test", None),
+            ("a.test:x", None),
+            ("*.", None),
+            ("", None),
+        ] {
+            let rule = host_rule(text).ok();
+            let read = rule.as_ref().map(|r| (r.name.as_str(), r.wildcard, r.port));
+            assert_eq!(read, expected, "{text}");
+        }
+    }
 }

@@ -1,340 +1,273 @@
-//! Steps of a stream, and the messages of topics.
+//! Lists of steps, and the steps that hold no others.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Compiler, FileScope};
-use crate::expr::Text;
-use crate::scenario::decode::{At, DurationText, Scalar};
-use crate::scenario::diagnostic::{Diagnostic, Span};
-use crate::scenario::file::{EventFile, FollowRulesFile, PublishFile, RepeatRulesFile, StepFile};
-use crate::scenario::model::{
-    Action, Data, End, EventTemplate, Follow, From, Pace, Publish, Repetition, Step,
-};
-use crate::spelling::suggest;
+use super::Compiler;
+use super::end::ENDINGS;
+use super::flow;
+use super::place::{Place, Room};
+use crate::scenario::decode::{At, DurationText};
+use crate::scenario::diagnostic::Span;
+use crate::scenario::file::{EventFile, StepFile, WaitFile};
+use crate::scenario::model::{Action, End, EventTemplate, Pace, Repetition, Step, Steps};
 
-impl Compiler {
+impl Compiler<'_> {
     /// A list of steps, in order.
-    pub(super) fn steps(&mut self, files: &[StepFile], scope: &FileScope, names: &[String]) -> Arc<[Step]> {
+    pub(super) fn steps(&mut self, files: &[StepFile], place: &Place) -> Steps {
+        let mut place = place.clone();
         let mut steps: Vec<Step> = Vec::new();
-        let mut ended = false;
-        let mut unreached = None;
+        let (mut ended, mut unreached) = (false, None);
         for file in files {
             if ended {
-                unreached = unreached.or(Some(file.span().clone()));
+                unreached = unreached.or(Some(file.span()));
             }
-            if let Some(step) = self.step(file, scope, names) {
-                ended |= never_goes_on(&step);
-                steps.push(step);
+            let before = steps.len();
+            if self.count_step(file.span()) && self.fits(file, place.room) && self.descend(file.span()) {
+                self.step(file, &mut place, &mut steps);
+                self.ascend();
             }
+            ended |= steps[before..].iter().any(flow::never_goes_on);
         }
         if let Some(span) = unreached {
-            let error = Diagnostic::error(&span, "this step is never reached: the stream has ended");
-            self.errors
-                .push(error.hint("remove it, or the `end` or endless step before it"));
+            let message = "this step is never reached: the stream has ended";
+            let hint = "remove it, or the `end` or endless step before it";
+            self.error_hint(span, message, hint);
         }
         steps.into()
     }
 
-    fn step(&mut self, file: &StepFile, scope: &FileScope, names: &[String]) -> Option<Step> {
+    fn step(&mut self, file: &StepFile, place: &mut Place, steps: &mut Vec<Step>) {
+        let after = file
+            .after()
+            .and_then(|d| self.pace(d, &place.names))
+            .unwrap_or(Pace::ZERO);
         match file {
-            StepFile::Event(at) => self.event_step(at, scope, names),
-            StepFile::Wait(at) => {
-                let wait = at.value.wait.as_ref().and_then(|d| self.pace(d, names));
-                let Some(pace) = wait else {
-                    return self.missing(&at.span, &at.value.wait, "wait", "1s");
-                };
-                let mut step = Step {
-                    after: self.after(&at.value.after, names),
-                    action: Action::Wait,
-                };
-                if matches!(step.after, Pace::Range { high, .. } if high.is_zero()) {
-                    step.after = pace;
-                    return Some(step);
+            StepFile::Wait(at) => steps.extend(self.wait(at, &after, place)),
+            StepFile::Run(at) => {
+                let Some(name) = &at.value.run else { return };
+                if !after.is_zero() {
+                    let action = Action::Wait;
+                    steps.push(Step { after, action });
                 }
-                let error = Diagnostic::error(&at.span, "a pause has no `after` of its own");
-                self.errors.push(error.hint("add the two durations up in `wait`"));
-                None
+                steps.extend(self.run(name, place));
             }
-            StepFile::Repeat(at) => {
-                let rules = at.value.repeat.as_ref()?;
-                let action = self.repeat(rules, &at.span, scope, names)?;
-                Some(Step {
-                    after: self.after(&at.value.after, names),
-                    action,
-                })
+            StepFile::Let(at) => {
+                let Some(lets) = &at.value.r#let else { return };
+                let action = Action::Let(self.lets(lets, place).into());
+                steps.push(Step { after, action });
+            }
+            _ => {
+                if let Some(action) = self.action(file, place) {
+                    steps.push(Step { after, action });
+                }
+            }
+        }
+    }
+
+    /// What a step does; `wait`, `run` and `let` do more than one action says.
+    fn action(&mut self, file: &StepFile, place: &Place) -> Option<Action> {
+        let names = &place.names;
+        match file {
+            StepFile::Event(at) => self.event_step(at, place),
+            StepFile::Raw(at) => {
+                let raw = at.value.raw.as_ref()?;
+                let split = at.value.split.as_ref();
+                self.raw(raw, split, &at.span, names).map(Action::Raw)
+            }
+            StepFile::OneWrite(at) => self.one_write(at, place),
+            StepFile::Repeat(at) => self.repeat(at.value.repeat.as_ref()?, &at.span, place),
+            StepFile::ForEach(at) => self.for_each(at.value.for_each.as_ref()?, &at.span, place),
+            StepFile::Choose(at) => self.choose(at, place),
+            StepFile::If(at) => self.branch(at, place),
+            StepFile::Parallel(at) => self.parallel(at, place),
+            StepFile::Set(at) => {
+                let set = at.value.set.as_ref()?;
+                Some(Action::Set(self.assignments(set, names)))
             }
             StepFile::Follow(at) => {
-                let rules = &at.value.follow.as_ref()?.0;
-                let action = Action::Follow(self.follow(rules, names)?);
-                Some(Step {
-                    after: self.after(&at.value.after, names),
-                    action,
-                })
+                let follow = self.follow(&at.value.follow.as_ref()?.0, names)?;
+                Some(Action::Follow(Arc::new(follow)))
+            }
+            StepFile::Publish(at) => {
+                let list = at.value.publish.as_ref()?;
+                Some(Action::Publish(self.publishes(&list.0, place).into()))
+            }
+            StepFile::Signal(at) => self.signal(at.value.signal.as_ref()?, names).map(Action::Signal),
+            StepFile::WaitFor(at) => self.wait_for(at.value.wait_for.as_ref()?, place),
+            StepFile::Disconnect(at) => self.disconnect(at.value.disconnect.as_ref()?),
+            StepFile::Offline(at) => {
+                let time = at.value.offline.as_ref()?;
+                self.some_time(time, "`offline`", names).map(Action::Offline)
+            }
+            StepFile::Stall(at) => {
+                let time = at.value.stall.as_ref()?;
+                self.some_time(time, "a stall", names).map(Action::Stall)
             }
             StepFile::End(at) => {
-                let end = self.end(at.value.end.as_ref()?)?;
-                Some(Step {
-                    after: self.after(&at.value.after, names),
-                    action: Action::End(end),
-                })
+                let end = self.ending(at.value.end.as_ref(), at.value.code.as_ref(), ENDINGS)?;
+                if place.room == Room::Feed && end != End::Close {
+                    let message = "a feed has no connection: it can only end with `close`";
+                    self.error(&at.span, message);
+                }
+                Some(Action::End(end))
             }
+            StepFile::Wait(_) | StepFile::Run(_) | StepFile::Let(_) => None,
         }
     }
 
-    fn missing(
-        &mut self,
-        span: &Span,
-        value: &Option<DurationText>,
-        key: &str,
-        example: &str,
-    ) -> Option<Step> {
-        if value.as_ref().is_some_and(|d| d.0.text.is_none()) {
-            let error = Diagnostic::error(span, format!("`{key}` needs a duration"));
-            self.errors
-                .push(error.hint(format!("for example `{key}: {example}`")));
+    fn wait(&mut self, at: &At<WaitFile>, after: &Pace, place: &Place) -> Option<Step> {
+        if !after.is_zero() {
+            let hint = "add the two durations up in `wait`";
+            self.error_hint(&at.span, "a pause has no `after` of its own", hint);
+            return None;
         }
-        None
+        let wait = at.value.wait.as_ref()?;
+        if wait.0.text.is_none() {
+            self.error_hint(&at.span, "`wait` needs a duration", "for example `wait: 1s`");
+        }
+        Some(Step {
+            after: self.pace(wait, &place.names)?,
+            action: Action::Wait,
+        })
     }
 
-    fn after(&mut self, file: &Option<DurationText>, names: &[String]) -> Pace {
-        file.as_ref()
-            .and_then(|d| self.pace(d, names))
-            .unwrap_or(Pace::ZERO)
-    }
-
-    fn event_step(&mut self, at: &At<EventFile>, scope: &FileScope, names: &[String]) -> Option<Step> {
-        let file = &at.value;
+    fn event_step(&mut self, at: &At<EventFile>, place: &Place) -> Option<Action> {
+        let (file, names) = (&at.value, &place.names);
+        if let (Some(split), Room::OneWrite | Room::Feed) = (&file.split, place.room) {
+            let message = match place.room {
+                Room::Feed => "a feed publishes events: how they are cut into writes is up to each stream",
+                _ => "all of `one_write` is one write, so no event in it can be split",
+            };
+            self.error_hint(&split.span, message, "remove `split`");
+        }
         let event = EventTemplate {
             comment: file.comment.as_ref().and_then(|s| self.text(s, names)),
             event: file.event.as_ref().and_then(|s| self.text(s, names)),
             data: file.data.as_ref().and_then(|d| self.data(d, names)),
             id: file.id.as_ref().and_then(|s| self.id(s, names)),
             retry: file.retry.as_ref().and_then(|d| self.pace(d, names)),
+            split: file.split.as_ref().and_then(|s| self.split(s, names)),
         };
         let given = Given {
             event: file.event.is_some(),
             id: file.id.is_some(),
             retry: file.retry.is_some(),
         };
-        let event = Box::new(with_defaults(event, given, &scope.defaults));
-        let after = self.after(&file.after, names);
-        let Some(every) = &file.every else {
-            if let Some(times) = &file.times {
-                let error = Diagnostic::error(&times.span, "`times` repeats nothing without `every`");
-                self.errors
-                    .push(error.hint("add `every: 1s`, or put the event into a `repeat` step"));
+        let event = Box::new(with_defaults(event, given, &place.scope.defaults));
+        match &file.every {
+            Some(every) => self.scheduled(at, every, event, place),
+            None => {
+                let times = file.times.as_ref().map(|at| ("times", &at.span));
+                let condition = file.r#while.as_ref().map(|s| ("while", &s.span));
+                for (key, span) in times.into_iter().chain(condition) {
+                    let message = format!("`{key}` repeats nothing without `every`");
+                    let hint = "add `every: 1s`, or put the event into a `repeat` step";
+                    self.error_hint(span, message, hint);
+                }
+                Some(Action::Send(event))
             }
-            return Some(Step {
-                after,
-                action: Action::Send(event),
-            });
-        };
-        let every = self.pace(every, names)?;
-        self.check_interval(&at.span, &every);
+        }
+    }
+
+    /// An event with `every`.
+    fn scheduled(
+        &mut self,
+        at: &At<EventFile>,
+        every: &DurationText,
+        event: Box<EventTemplate>,
+        place: &Place,
+    ) -> Option<Action> {
+        if place.room == Room::OneWrite {
+            self.takes_no_time(&every.0.span, "every");
+            return None;
+        }
+        let condition = at.value.r#while.as_ref();
+        let condition = condition.and_then(|w| self.condition(w, "while", &place.names));
+        let every = self.interval(every, &at.span, place)?;
         let repetition = Repetition {
             every: Some(every),
-            times: file.times.as_ref().map(|t| t.value),
+            times: at.value.times.as_ref().map(|t| t.value),
+            condition,
         };
         let steps = Arc::from([Step {
             after: Pace::ZERO,
             action: Action::Send(event),
         }]);
-        Some(Step {
-            after,
-            action: Action::Repeat { repetition, steps },
-        })
+        Some(Action::Repeat { repetition, steps })
     }
 
     /// A schedule without time in it would flood; what is written is most likely a slip.
-    fn check_interval(&mut self, span: &Span, every: &Pace) {
-        if matches!(every, Pace::Range { high, .. } if high.is_zero()) {
-            let error = Diagnostic::error(span, "an interval of 0 repeats without a pause");
-            self.errors.push(error.hint("write at least `every: 1ms`"));
+    pub(super) fn interval(&mut self, every: &DurationText, span: &Span, place: &Place) -> Option<Pace> {
+        let pace = self.pace(every, &place.names)?;
+        if pace.is_zero() {
+            let message = "an interval of 0 repeats without a pause";
+            self.error_hint(span, message, "write at least `every: 1ms`");
         }
+        Some(pace)
     }
 
-    fn repeat(
-        &mut self,
-        rules: &RepeatRulesFile,
-        span: &Span,
-        scope: &FileScope,
-        names: &[String],
-    ) -> Option<Action> {
-        let every = rules.every.as_ref().and_then(|d| self.pace(d, names));
-        if let Some(every) = &every {
-            self.check_interval(span, every);
-        }
-        let Some(files) = &rules.steps else {
-            self.error(span, "`repeat` has no `steps` to repeat");
-            return None;
-        };
-        let steps = self.steps(files, scope, names);
-        if every.is_none() && !steps.iter().any(takes_time) {
-            let message = "this repetition never waits: it would send without end at once";
-            let hint = "add `every: 1s`, or a step that waits";
-            if rules.times.is_none() || steps.is_empty() {
-                self.errors.push(Diagnostic::error(span, message).hint(hint));
-            }
-        }
-        let times = rules.times.as_ref().map(|t| t.value);
-        Some(Action::Repeat {
-            repetition: Repetition { every, times },
-            steps,
-        })
+    /// Says that a key has no business in `one_write`.
+    pub(super) fn takes_no_time(&mut self, span: &Span, key: &str) {
+        let message = format!("`{key}` takes time, but all of `one_write` is one write");
+        self.error_hint(span, message, "put it around the `one_write`");
     }
 
-    fn follow(&mut self, rules: &At<FollowRulesFile>, names: &[String]) -> Option<Follow> {
-        let from = match rules.value.from.as_ref() {
-            None => From::LastEventId,
-            Some(at) => match at.value.as_str() {
-                "live" => From::Live,
-                "earliest" => From::Earliest,
-                "last_event_id" => From::LastEventId,
-                other => {
-                    let known = ["live", "earliest", "last_event_id"];
-                    let error = Diagnostic::error(&at.span, format!("`{other}` is no place to begin"));
-                    self.errors.push(error.hint(suggest(other, &known)));
-                    return None;
-                }
-            },
-        };
-        if let Some(limit) = rules.value.limit.as_ref().filter(|limit| limit.value == 0) {
-            self.error(&limit.span, "a limit of 0 relays nothing");
-        }
-        let topic = self.topic_name(rules.value.topic.as_ref(), &rules.span, names)?;
-        Some(Follow {
-            topic,
-            from,
-            limit: rules.value.limit.as_ref().map(|at| at.value),
-        })
-    }
-
-    fn topic_name(&mut self, scalar: Option<&Scalar>, span: &Span, names: &[String]) -> Option<Text> {
-        let Some(scalar) = scalar.filter(|s| s.text.is_some()) else {
-            self.error(span, "the name of a topic is missing");
-            return None;
-        };
-        let text = self.text(scalar, names)?;
-        if let Text::Fixed(name) = &text
-            && !self
-                .topics
-                .iter()
-                .any(|(_, topic)| topic.name.matches(name).is_some())
-        {
-            let known: Vec<&str> = self.topics.iter().map(|(_, t)| t.name.source()).collect();
-            let hint = match known.is_empty() {
-                true => format!("declare it:\n\ntopics:\n  {name}: {{ history: 100 }}"),
-                false => suggest(name, &known),
+    /// Whether a step may stand in a room.
+    fn fits(&mut self, file: &StepFile, room: Room) -> bool {
+        let key = file.leading();
+        if let (Room::OneWrite | Room::Finally, Some(after)) = (room, file.after()) {
+            let message = match room {
+                Room::Finally => "the stream is over: nothing in `finally` can wait",
+                _ => "`after` takes time, but all of `one_write` is one write",
             };
-            let error = Diagnostic::error(&scalar.span, format!("there is no topic `{name}`"));
-            self.errors.push(error.hint(hint));
+            self.error_hint(&after.0.span, message, "remove `after`");
         }
-        Some(text)
-    }
-
-    fn end(&mut self, at: &At<String>) -> Option<End> {
-        Some(match at.value.as_str() {
-            "close" => End::Close,
-            "hold" => End::Hold,
-            "stall" => End::Stall,
-            other => {
-                let error = Diagnostic::error(&at.span, format!("there is no ending `{other}`"));
-                self.errors
-                    .push(error.hint(suggest(other, &["close", "hold", "stall"])));
-                return None;
-            }
-        })
-    }
-
-    /// A message for a topic; the file's defaults apply as they do to events in streams.
-    pub(super) fn publish(
-        &mut self,
-        file: &PublishFile,
-        scope: &FileScope,
-        names: &[String],
-    ) -> Option<Publish> {
-        let rules = &file.0.value;
-        let topic = self.topic_name(rules.topic.as_ref(), &file.0.span, names)?;
-        let relays = rules.data.is_none();
-        let data = match &rules.data {
-            Some(data) => self.data(data, names),
-            // What is relayed is known only when it comes, but it is data: the defaults apply.
-            None => Some(Data::Text(Text::fixed(""))),
+        let (fits, message, hint) = match room {
+            Room::Stream => return true,
+            Room::OneWrite => (
+                matches!(
+                    key,
+                    None | Some("raw" | "repeat" | "for_each" | "choose" | "if" | "let" | "set" | "run")
+                ),
+                "cannot stand in `one_write`, which is one write at one time",
+                "it takes events, raw, repeat with times, for_each, choose, if, let, set and run",
+            ),
+            Room::Finally => (
+                matches!(key, Some("set" | "publish" | "signal" | "if" | "let")),
+                "cannot stand in `finally`: the stream is over",
+                "it takes set, publish, signal, if and let",
+            ),
+            Room::Feed => (
+                !matches!(key, Some("raw" | "one_write" | "follow")),
+                "cannot stand in a feed, which publishes events and has no stream of its own",
+                "send events; how they are written is up to each stream that follows",
+            ),
         };
-        let event = EventTemplate {
-            comment: None,
-            event: rules.event.as_ref().and_then(|s| self.text(s, names)),
-            data,
-            id: rules.id.as_ref().and_then(|s| self.id(s, names)),
-            retry: None,
-        };
-        let given = Given {
-            event: rules.event.is_some(),
-            id: rules.id.is_some(),
-            retry: false,
-        };
-        let mut event = with_defaults(event, given, &scope.defaults);
-        if relays {
-            event.data = None;
+        if !fits {
+            let name = key.map_or("an event".to_owned(), |key| format!("`{key}`"));
+            self.error_hint(file.span(), format!("{name} {message}"), hint);
         }
-        Some(Publish { topic, event })
+        fits
     }
 }
 
 /// Which fields a step names itself, be it only to leave them out with `~`.
-struct Given {
-    event: bool,
-    id: bool,
-    retry: bool,
+pub(super) struct Given {
+    pub event: bool,
+    pub id: bool,
+    pub retry: bool,
 }
 
-fn with_defaults(event: EventTemplate, given: Given, defaults: &EventTemplate) -> EventTemplate {
+/// Fills in what an event with data does not say itself.
+pub(super) fn with_defaults(event: EventTemplate, given: Given, defaults: &EventTemplate) -> EventTemplate {
     if event.data.is_none() {
         return event;
     }
+    let or = |given: bool| (!given).then_some(defaults);
     EventTemplate {
-        event: if given.event {
-            event.event
-        } else {
-            defaults.event.clone()
-        },
-        id: if given.id { event.id } else { defaults.id.clone() },
-        retry: if given.retry {
-            event.retry
-        } else {
-            defaults.retry.clone()
-        },
+        event: or(given.event).map_or(event.event, |d| d.event.clone()),
+        id: or(given.id).map_or(event.id, |d| d.id.clone()),
+        retry: or(given.retry).map_or(event.retry, |d| d.retry.clone()),
         ..event
-    }
-}
-
-fn takes_time(step: &Step) -> bool {
-    let delayed = match &step.after {
-        Pace::Range { high, .. } => *high > Duration::ZERO,
-        Pace::Template(_) => true,
-    };
-    delayed
-        || match &step.action {
-            Action::Repeat { repetition, steps } => {
-                let rounds = repetition.times != Some(0);
-                rounds && (repetition.every.is_some() || steps.iter().any(takes_time))
-            }
-            // The whole history, or a part of it, is there at once, each time.
-            Action::Follow(follow) => follow.limit.is_none() || follow.from != From::Earliest,
-            Action::End(_) => true,
-            Action::Send(_) | Action::Wait => false,
-        }
-}
-
-fn never_goes_on(step: &Step) -> bool {
-    match &step.action {
-        Action::End(_) => true,
-        Action::Follow(follow) => follow.limit.is_none(),
-        Action::Repeat { repetition, steps } => {
-            repetition.times.is_none()
-                || (repetition.times != Some(0) && steps.last().is_some_and(never_goes_on))
-        }
-        Action::Send(_) | Action::Wait => false,
     }
 }

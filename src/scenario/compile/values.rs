@@ -5,10 +5,13 @@ use serde_json::{Map, Value as Json};
 use super::Compiler;
 use crate::expr::{Text, Tree};
 use crate::scenario::decode::{Anything, DurationText, Scalar};
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::duration;
-use crate::scenario::model::{Data, Id, Pace};
+use crate::scenario::diagnostic::{Diagnostic, Span};
+use crate::scenario::model::{Data, Id, Numbers, Pace};
 use crate::scenario::yaml::{Kind, Node};
+use crate::scenario::{duration, size};
+
+/// Values of a whole scenario, inherited ones and those of scripts counted each time.
+const MOST_VALUES: usize = 1_000_000;
 
 /// A node as JSON, without templates.
 pub(super) fn constant(node: &Node) -> Json {
@@ -25,10 +28,14 @@ pub(super) fn constant(node: &Node) -> Json {
     }
 }
 
-impl Compiler {
+impl Compiler<'_> {
     /// Text that may hold templates; `None` for `~` or a mistake.
     pub(super) fn text(&mut self, scalar: &Scalar, names: &[String]) -> Option<Text> {
         let source = crate::text::from_bytes(scalar.text.as_deref()?.as_bytes());
+        if !self.spend(&scalar.span) {
+            return None;
+        }
+        self.uses.note(&source);
         match self.expressions.text(&source, names) {
             Ok(text) => Some(text),
             Err(fault) => {
@@ -36,6 +43,20 @@ impl Compiler {
                 None
             }
         }
+    }
+
+    /// Counts a value; false when there are too many. A file is bounded, but entries inherit and scripts
+    /// run again and again.
+    pub(super) fn spend(&mut self, span: &Span) -> bool {
+        self.spent += 1;
+        if self.spent == MOST_VALUES + 1 {
+            let message =
+                "the scenario is too large once its entries have inherited and its scripts are run out";
+            let hint =
+                format!("it may have {MOST_VALUES} values: let fewer entries inherit, run fewer scripts");
+            self.error_hint(span, message, hint);
+        }
+        self.spent <= MOST_VALUES
     }
 
     /// A duration, a range, or a template of either.
@@ -64,6 +85,79 @@ impl Compiler {
                     &file.0.span,
                     "this must be one fixed duration, no range and no template",
                 );
+                None
+            }
+        }
+    }
+
+    /// A duration, range or template that cannot be 0.
+    pub(super) fn some_time(&mut self, file: &DurationText, what: &str, names: &[String]) -> Option<Pace> {
+        let pace = self.pace(file, names)?;
+        if pace.is_zero() {
+            self.error(&file.0.span, format!("{what} of 0 takes no time"));
+            return None;
+        }
+        Some(pace)
+    }
+
+    /// A size in bytes.
+    pub(super) fn size(&mut self, scalar: &Scalar) -> Option<u64> {
+        match size::parse(scalar.text.as_deref().unwrap_or("")) {
+            Ok(size) => Some(size),
+            Err(message) => {
+                self.error(&scalar.span, message);
+                None
+            }
+        }
+    }
+
+    /// A size of 1 byte at least.
+    pub(super) fn positive_size(&mut self, scalar: &Scalar) -> Option<u64> {
+        let size = self.size(scalar)?;
+        if size == 0 {
+            self.error_hint(
+                &scalar.span,
+                "a size of 0 lets nothing through",
+                "write 1 or more",
+            );
+            return None;
+        }
+        Some(size)
+    }
+
+    /// A whole number or a range: `3`, `2..10`.
+    pub(super) fn numbers(&mut self, scalar: &Scalar) -> Option<Numbers> {
+        let number = |text: &str| text.trim().parse().map_err(|_| text.trim().to_owned());
+        self.range(
+            scalar,
+            number,
+            "a whole number or a range, for example 3 or 2..10",
+        )
+    }
+
+    /// A size or a range: `100`, `10..2KiB`.
+    pub(super) fn sizes(&mut self, scalar: &Scalar) -> Option<Numbers> {
+        let number = |text: &str| size::parse(text).map_err(|_| text.trim().to_owned());
+        self.range(scalar, number, "a size or a range, for example 100 or 10..2KiB")
+    }
+
+    fn range(
+        &mut self,
+        scalar: &Scalar,
+        read: impl Fn(&str) -> Result<u64, String>,
+        expected: &str,
+    ) -> Option<Numbers> {
+        let text = scalar.text.as_deref().unwrap_or("");
+        let (low, high) = text.split_once("..").unwrap_or((text, text));
+        match (read(low), read(high)) {
+            (Ok(low), Ok(high)) if low <= high => Some(Numbers { low, high }),
+            (Ok(_), Ok(_)) => {
+                let message = format!("the range `{text}` runs backwards: put the smaller number first");
+                self.error(&scalar.span, message);
+                None
+            }
+            (Err(wrong), _) | (_, Err(wrong)) => {
+                self.error(&scalar.span, format!("`{wrong}` is not {expected}"));
                 None
             }
         }
@@ -107,6 +201,9 @@ impl Compiler {
 
     /// A tree of values with templates in its texts.
     pub(super) fn tree(&mut self, node: &Node, names: &[String]) -> Tree {
+        if !self.spend(&node.span) {
+            return Tree::Fixed(Json::Null);
+        }
         match &node.kind {
             Kind::List(items) => {
                 let items: Vec<Tree> = items.iter().map(|item| self.tree(item, names)).collect();

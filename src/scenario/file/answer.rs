@@ -32,7 +32,7 @@ mapping! {
         /// Answer: a folder beside the scenario; the file is named by the path's `{rest...}`.
         files: At<String>,
         /// Answer: an event stream, as a list of steps.
-        stream: Vec<StepFile>,
+        stream: At<Vec<StepFile>>,
         /// No answer at all: `close` the connection without a byte, `cut`, `reset` it, or `stall`.
         end: At<String>,
         /// HTTP/2 error code for an `end: cut`: a name such as `CANCEL`, or a number; `INTERNAL_ERROR` by default.
@@ -40,19 +40,19 @@ mapping! {
         /// A comment line after this much silence, or `{ every, event, data, comment }`.
         heartbeat: HeartbeatFile,
         /// How events become bytes and bytes become writes.
-        wire: WireFile,
+        wire: At<WireFile>,
         /// A slow or withholding network.
-        throttle: ThrottleFile,
+        throttle: At<ThrottleFile>,
         /// What may go wrong, and when.
         faults: OneOrMany<At<FaultFile>>,
         /// Compression of the body by what the client accepts: `true`, or a list of `gzip`, `br`, `zstd`.
-        compress: CompressFile,
+        compress: At<CompressFile>,
         /// Bounds of this endpoint's streams.
         limits: At<LimitsFile>,
         /// Whether events up to the one with the client's `Last-Event-ID` are skipped.
         resume: At<bool>,
         /// Steps that are done whatever ended the stream: `set`, `publish`, `signal`.
-        finally: Vec<StepFile>,
+        finally: At<Vec<StepFile>>,
     }
 }
 

@@ -9,8 +9,8 @@ mod step;
 mod topic;
 
 pub use answer::{
-    AnswerFile, CompressFile, FaultAfterFile, FaultFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile, LimitsFile,
-    PublishFile, PublishRulesFile, SplitFile, ThrottleFile, WireFile,
+    AnswerFile, CompressFile, FaultAfterFile, FaultFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile,
+    LimitsFile, PublishFile, PublishRulesFile, SplitFile, ThrottleFile, WireFile,
 };
 pub use endpoint::{CorsFile, CorsRulesFile, EndpointFile, EntryFile};
 pub use step::*;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
-    CompressFile, CorsFile, CorsRulesFile, DisconnectRulesFile, DisconnectTargetFile, FollowFile, FollowRulesFile,
-    HeaderFile, HeartbeatFile, HeartbeatRulesFile, HistoryFile, HistoryRulesFile, PublishFile, PublishRulesFile,
-    RawFile, RawFormFile, RawPieceFile,
+    CompressFile, CorsFile, CorsRulesFile, DisconnectRulesFile, DisconnectTargetFile, FollowFile,
+    FollowRulesFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile, HistoryFile, HistoryRulesFile,
+    PublishFile, PublishRulesFile, RawFile, RawFormFile, RawPieceFile,
 };
 use crate::scenario::decode::{At, DurationText, FromNode, OneOrMany, Scalar, mismatch};
 use crate::scenario::diagnostic::Diagnostic;

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use minijinja::Value;
 
 pub use answer::{
-    Answer, Body, Choice, Compression, Effects, Entry, Fault, Files, Header, Heartbeat, Limits, Numbers, Script,
-    Strike, Throttle, Wire,
+    Answer, Body, Choice, Compression, Effects, Entry, Fault, Files, Header, Heartbeat, Limits, Numbers,
+    Script, Strike, Throttle, Wire,
 };
 pub use cors::{CorsPolicy, OriginRule};
 pub use step::{
-    Action, Assignments, Awaited, Branches, Data, Disconnect, End, EventTemplate, Follow, ForEach, From, Id, Items,
-    Pace, Publish, Raw, RawPiece, Repetition, Split, Step, Steps, TopicName, WaitFor,
+    Action, Assignments, Awaited, Branches, Data, Disconnect, End, EventTemplate, Follow, ForEach, From, Id,
+    Items, Pace, Publish, Raw, RawPiece, Repetition, Split, Step, Steps, TopicName, WaitFor,
 };
 pub use topic::{Gap, History, Selector, Slow, TopicRules, TopicSpec};
 

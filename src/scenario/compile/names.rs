@@ -1,0 +1,79 @@
+//! What expressions may say where: the few calls that depend on it.
+
+use super::Compiler;
+use crate::expr::{Expr, Fault};
+use crate::scenario::decode::{At, Scalar};
+use crate::scenario::pattern::valid_name;
+
+/// Names that only an answer to a request has.
+const OF_REQUESTS: &[&str] = &["request", "attempt", "last_event_id", "base"];
+
+impl Compiler<'_> {
+    /// A condition: an expression without braces.
+    pub(super) fn condition(&mut self, scalar: &Scalar, key: &str, names: &[String]) -> Option<Expr> {
+        self.bare(scalar, key, names, Compiler::compile_condition)
+    }
+
+    /// An expression without braces that yields any value.
+    pub(super) fn expression(&mut self, scalar: &Scalar, key: &str, names: &[String]) -> Option<Expr> {
+        self.bare(scalar, key, names, |this, source, names| {
+            this.expressions.expr(source, names)
+        })
+    }
+
+    fn bare(
+        &mut self,
+        scalar: &Scalar,
+        key: &str,
+        names: &[String],
+        compile: impl Fn(&mut Self, &str, &[String]) -> Result<Expr, Fault>,
+    ) -> Option<Expr> {
+        let Some(source) = &scalar.text else {
+            self.error(&scalar.span, format!("`{key}` needs an expression"));
+            return None;
+        };
+        self.uses.note(source);
+        match compile(self, source, names) {
+            Ok(expr) => Some(expr),
+            Err(fault) => {
+                self.fault(&scalar.span, fault);
+                None
+            }
+        }
+    }
+
+    fn compile_condition(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {
+        self.expressions.condition(source, names)
+    }
+
+    /// Compiles without what only requests have: a feed answers nobody.
+    pub(super) fn without_request<T>(&mut self, compile: impl FnOnce(&mut Self) -> T) -> T {
+        self.hide(OF_REQUESTS, "a feed runs by itself, for all followers");
+        let compiled = compile(self);
+        self.show_all();
+        compiled
+    }
+
+    /// Compiles without `attempt`, which is counted by what is being compiled.
+    pub(super) fn without_attempt<T>(&mut self, compile: impl FnOnce(&mut Self) -> T) -> T {
+        self.hide(&["attempt"], "attempts are counted by what `client` yields");
+        let compiled = compile(self);
+        self.show_all();
+        compiled
+    }
+
+    fn hide(&mut self, names: &'static [&'static str], why: &str) {
+        self.expressions.hide(names, why);
+    }
+
+    fn show_all(&mut self) {
+        self.expressions.show_all();
+    }
+
+    /// A name that expressions can use.
+    pub(super) fn name(&mut self, name: &At<String>) {
+        if let Err(message) = valid_name(&name.value) {
+            self.error(&name.span, message);
+        }
+    }
+}

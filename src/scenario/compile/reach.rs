@@ -1,0 +1,52 @@
+//! What can never happen: endpoints and cases behind others that take everything.
+
+use super::Compiler;
+use super::choice::falls_through;
+use crate::scenario::diagnostic::{Diagnostic, Span};
+use crate::scenario::model::{Endpoint, Methods};
+
+impl Compiler<'_> {
+    /// Endpoints behind one that takes all their requests.
+    pub(super) fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
+        for (i, (span, endpoint)) in endpoints.iter().enumerate() {
+            let before = endpoints[..i]
+                .iter()
+                .find(|(_, before)| takes_all_of(before, endpoint));
+            if let Some((first, before)) = before {
+                let message = format!(
+                    "this endpoint is never reached: `{}` before it takes all its requests",
+                    title(before)
+                );
+                let hint = "put it first, or give the other one a `when`";
+                let warning = Diagnostic::warning(span, message).hint(hint);
+                self.errors.push(warning.related(first, "this one answers first"));
+            }
+        }
+    }
+
+    /// A case behind one that always applies.
+    pub(super) fn unreachable_case(&mut self, span: &Span, closed: &Span) {
+        let message = "this case is never reached: the one before it has no `when` and takes all requests";
+        let warning = Diagnostic::warning(span, message).hint("put it first, or give the other one a `when`");
+        self.errors
+            .push(warning.related(closed, "this one answers first"));
+    }
+}
+
+fn title(endpoint: &Endpoint) -> String {
+    format!("{} {}", endpoint.methods.describe(), endpoint.path())
+}
+
+fn takes_all_of(before: &Endpoint, endpoint: &Endpoint) -> bool {
+    let methods = match (&before.methods, &endpoint.methods) {
+        (Methods::Any, _) => true,
+        (Methods::Only(_), Methods::Any) => false,
+        (Methods::Only(own), Methods::Only(list)) => list.iter().all(|m| own.contains(m)),
+    };
+    let hosts = before.hosts.is_none() || before.hosts == endpoint.hosts;
+    let paths = endpoint
+        .paths
+        .iter()
+        .all(|path| before.paths.iter().any(|own| own.covers(path)));
+    methods && hosts && paths && before.when.is_none() && !falls_through(&before.choice)
+}
