@@ -30,7 +30,7 @@ async fn serve(tls: bool) -> Running {
             Some(length) if framing == "says" => reply.head.push("Content-Length", length),
             length => reply.content_length = length.map(|n| n.parse().unwrap()),
         }
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await
 }
@@ -151,7 +151,7 @@ async fn what_has_no_body_is_framed_as_nothing() {
         let status = request.path[1..].parse().unwrap();
         let mut reply = full(status, "never");
         reply.framing = Some(Framing::Chunked);
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await;
     let mut io = server.connect("http/1.1").await;

@@ -12,6 +12,7 @@ use super::cors;
 use super::respond::{self, Wire};
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
+use crate::scenario::model::End;
 
 /// Answers everything: the server's own paths, and the scenario's.
 pub struct Routes {
@@ -95,7 +96,8 @@ impl Routes {
             }
             ReplyBody::Nothing(end) => {
                 self.wait(after).await;
-                let live = self.engine.connections.register(request.peer);
+                let connections = &self.engine.connections;
+                let live = matches!(end, End::Stall | End::Hold).then(|| connections.register(request.peer));
                 respond::nothing(end, wire, live, log)
             }
             // No byte of it could be sent: it is not even begun.

@@ -88,6 +88,7 @@ impl Service<HyperRequest<Incoming>> for Http1Service {
                 version: asked.version,
                 head_only: asked.head,
                 keeps_alive: asked.keeps_alive
+                    && !peer.refused
                     && shared.keeps_connections()
                     && body_read.load(Ordering::Acquire),
                 tls: peer.tls,
