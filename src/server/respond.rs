@@ -7,7 +7,7 @@ use poem::http::header::CONTENT_LENGTH;
 use poem::{Body, Response};
 
 use super::access_log::AccessLog;
-use super::exact::Exact;
+use super::exact::{CONNECTION_SPECIFIC, Exact};
 use super::head::field;
 use super::stream::{ServerSink, StreamEnd, StreamSpec};
 use crate::engine::connections::{Order, Registered};
@@ -46,6 +46,7 @@ pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Re
     let bodiless = !has_body(request, &head);
     // GET's answer may well have a body: that of HEAD says nothing about it.
     let length = (!bodiless || !body.is_empty()).then_some(body.len() as u64);
+    let length = wire.content_length.or(length);
     let status = status(&head);
     let exact = wire.exact(head, length);
     if request.version == Version::Http2 {
@@ -60,7 +61,7 @@ pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Re
         }
         return response;
     }
-    if exact.is_needed() {
+    if exact.is_needed() || wire.content_length.is_some() {
         return dictated(status, exact, StreamSpec::once(body));
     }
     plain(status, &exact, body)
@@ -159,15 +160,6 @@ fn plain(status: StatusCode, exact: &Exact, body: Bytes) -> Response {
     }
     response
 }
-
-/// What HTTP/2 forbids (RFC 9113 §8.2.2).
-const CONNECTION_SPECIFIC: [&str; 5] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-];
 
 fn status(head: &Head) -> StatusCode {
     StatusCode::from_u16(head.status).expect("the engine answers with 200 to 599")
