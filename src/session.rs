@@ -173,16 +173,17 @@ mod tests {
     #[test]
     fn the_clients_that_came_first_are_forgotten_first() {
         let session = session();
-        for n in 0..MOST_ATTEMPTS / 2 {
-            assert!(session.take_attempts(&n.to_string(), &[("a", 1), ("b", 1)]));
+        let attempt = |client| session.attempt("0", client);
+        let keys: Vec<_> = (0..100).map(|n| n.to_string()).collect();
+        let keys: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
+        for n in 0..MOST_ATTEMPTS / keys.len() {
+            assert!(session.take_attempts(&n.to_string(), &keys));
         }
         // The oldest comes again, and with something new: the next oldest is forgotten.
-        assert!(session.take_attempts("0", &[("a", 2), ("c", 1)]));
-        assert_eq!(session.attempts().count, MOST_ATTEMPTS - 1);
-        let attempt = |client| session.attempt("a", client);
+        assert!(session.take_attempts("0", &[("0", 2), ("new", 1)]));
+        assert_eq!(session.attempts().count, MOST_ATTEMPTS - 99);
         assert_eq!((attempt("0"), attempt("1"), attempt("2")), (3, 1, 2));
-        assert!(session.take_attempts("x", &[("a", 1), ("b", 1)]));
-        let attempt = |client| session.attempt("a", client);
+        assert!(session.take_attempts("x", &keys));
         assert_eq!((attempt("0"), attempt("2"), attempt("x")), (1, 2, 2));
         let attempts = session.attempts();
         assert_eq!(attempts.order.len(), attempts.clients.len());
