@@ -141,11 +141,7 @@ fn lists_repetitions_and_conditions() {
     check(
         "      - for_each: { in: '{{ \"a b\" | words }}', as: w, steps: [ data: { w: '{{ w }}' } ] }\n",
         10,
-        &[
-            r#"0 data: {"w":"a"}"#,
-            r#"0 data: {"w":" b"}"#,
-            "0 end Close",
-        ],
+        &[r#"0 data: {"w":"a"}"#, r#"0 data: {"w":" b"}"#, "0 end Close"],
     );
     check(
         "      - for_each: { in: '{{ request.path }}', steps: [ data: x ] }\n",
