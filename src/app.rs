@@ -13,8 +13,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Seed};
 use crate::event::Event;
 use crate::scenario::Scenario;
-use crate::scenario::diagnostic::Source;
-use crate::scenario::load::Origin;
+use crate::scenario::load::{Origin, Seen};
 use crate::server::{Phase, Routes, Server, ServerConfig};
 use crate::session::Session;
 use crate::watch::{OnReload, Reload, Reloader, Watch};
@@ -33,8 +32,8 @@ pub struct Settings {
     pub farewell: Option<Event>,
     /// Where the scenario came from.
     pub origin: Origin,
-    /// The files it was compiled from.
-    pub sources: Vec<Arc<Source>>,
+    /// What it was read from.
+    pub seen: Seen,
     /// How changes of it are noticed.
     pub watch: Watch,
     /// What a change does with open streams.
@@ -79,7 +78,7 @@ pub async fn start(
     let (hangup, hangups) = mpsc::channel(1);
     let reloader = Reloader::new(
         settings.origin,
-        settings.sources,
+        settings.seen,
         engine.clone(),
         settings.on_reload,
     );

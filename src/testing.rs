@@ -13,9 +13,8 @@ use std::path::Path;
 use crate::app::{self, Running, Settings};
 use crate::clock::Clock;
 use crate::engine::Seed;
-use crate::scenario::compile;
 use crate::scenario::diagnostic::render_all;
-use crate::scenario::load::{Origin, sources};
+use crate::scenario::load::{Origin, load_seen};
 use crate::server::ServerConfig;
 use crate::watch::{OnReload, Watch};
 
@@ -57,8 +56,8 @@ impl MockSse {
 
     async fn serve(origin: Origin) -> Result<MockSse, StartError> {
         let broken = |errors: Vec<_>| StartError::Scenario(render_all(&errors, false));
-        let sources = sources(&origin).map_err(broken)?;
-        let (scenario, _) = compile(&sources).map_err(broken)?;
+        let (outcome, seen) = load_seen(&origin);
+        let (scenario, _) = outcome.map_err(broken)?;
         let settings = Settings {
             server: ServerConfig {
                 port: 0,
@@ -69,7 +68,7 @@ impl MockSse {
             seed: Seed::Drawn(0),
             farewell: None,
             origin,
-            sources,
+            seen,
             watch: Watch::Off,
             on_reload: OnReload::Keep,
         };

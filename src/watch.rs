@@ -4,7 +4,7 @@
 //! the files are read again and compared. So an editor's atomic save, a swapped symlink, a replaced
 //! folder and a bind mount without notices all come to the same.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::engine::connections::Order;
-use crate::scenario::diagnostic::{Diagnostic, Source};
-use crate::scenario::load::{Origin, files_of, sources};
+use crate::scenario::Scenario;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::load::{Origin, Seen, load_seen};
 use crate::scenario::model::End;
-use crate::scenario::{Scenario, compile};
 
 /// How changes are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -53,50 +53,30 @@ pub struct Reloader {
     origin: Origin,
     engine: Arc<Engine>,
     on_reload: OnReload,
-    seen: Option<Vec<Arc<Source>>>,
-    /// The diagnostics of files that could not be read, so that they are not said twice.
-    failed: Vec<Diagnostic>,
+    /// What was read last: the scenario's files, those they include, and those they serve.
+    seen: Seen,
 }
 
 impl Reloader {
-    /// For an origin that has been loaded once already: what was loaded is what changes are held
+    /// For an origin that has been loaded once already: what was read then is what changes are held
     /// against, so that a save since then is not missed.
-    pub fn new(
-        origin: Origin,
-        loaded: Vec<Arc<Source>>,
-        engine: Arc<Engine>,
-        on_reload: OnReload,
-    ) -> Reloader {
-        let seen = Some(loaded);
+    pub fn new(origin: Origin, seen: Seen, engine: Arc<Engine>, on_reload: OnReload) -> Reloader {
         Reloader {
             origin,
             engine,
             on_reload,
             seen,
-            failed: Vec::new(),
         }
     }
 
     /// Looks at the files, and swaps in what has changed. `force` loads the same contents again.
     pub fn look(&mut self, force: bool) -> Reload {
-        let sources = match sources(&self.origin) {
-            Ok(sources) => sources,
-            Err(errors) => {
-                self.seen = None;
-                if errors == self.failed && !force {
-                    return Reload::Same;
-                }
-                self.failed.clone_from(&errors);
-                return Reload::Broken(errors);
-            }
-        };
-        self.failed.clear();
-        if self.seen.as_ref() == Some(&sources) && !force {
+        if !force && !self.seen.changed() {
             return Reload::Same;
         }
-        let compiled = compile(&sources);
-        self.seen = Some(sources);
-        match compiled {
+        let (outcome, seen) = load_seen(&self.origin);
+        self.seen = seen;
+        match outcome {
             Ok((scenario, warnings)) => {
                 self.engine.catalog.swap(scenario);
                 if self.on_reload == OnReload::Restart {
@@ -129,7 +109,7 @@ pub async fn watch(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (notice, mut notices) = mpsc::channel(1);
     let mut notifier = Notifier::new(mode, notice);
-    notifier.point_at(&reloader.origin);
+    notifier.point_at(reloader.seen.places());
     loop {
         let mut force = false;
         tokio::select! {
@@ -147,13 +127,12 @@ pub async fn watch(
             Reload::Same => {}
             change => report(change),
         }
-        notifier.point_at(&reloader.origin);
+        notifier.point_at(reloader.seen.places());
     }
 }
 
-/// The system's notices of changes. A watched file is lost when it is replaced, so the folders around
-/// it are watched: the one it is named in, and the one a link leads to. The files themselves are, too:
-/// one that is mounted alone into a container gives no notice in its folder.
+/// The system's notices of changes. Files are watched besides the folders around them: one that is
+/// mounted alone into a container gives no notice in its folder.
 struct Notifier {
     watcher: Option<notify::RecommendedWatcher>,
     watched: Vec<PathBuf>,
@@ -181,10 +160,9 @@ impl Notifier {
         }
     }
 
-    /// Watches the files and folders of the origin as they are now.
-    fn point_at(&mut self, origin: &Origin) {
+    /// Watches these files and folders as they are now.
+    fn point_at(&mut self, places: Vec<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
-        let places = places_of(origin);
         for old in self.watched.iter().filter(|f| !places.contains(f)) {
             let _ = watcher.unwatch(old);
         }
@@ -194,30 +172,6 @@ impl Notifier {
             .filter(|f| watcher.watch(f, RecursiveMode::NonRecursive).is_ok())
             .collect();
     }
-}
-
-fn places_of(origin: &Origin) -> Vec<PathBuf> {
-    let Origin::Paths(paths) = origin else {
-        return Vec::new();
-    };
-    let mut places: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        let target = path.canonicalize().ok();
-        let inside = path.is_dir().then(|| path.clone());
-        let around = [Some(parent(path)), target.as_deref().map(parent), inside];
-        places.extend(around.into_iter().flatten());
-        places.extend(files_of(path).unwrap_or_default());
-    }
-    places.sort();
-    places.dedup();
-    places
-}
-
-fn parent(path: &Path) -> PathBuf {
-    path.parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-        .to_owned()
 }
 
 #[cfg(test)]
@@ -237,7 +191,7 @@ mod tests {
         for origin in [file, inside.path().to_owned()] {
             let (notice, mut notices) = mpsc::channel(1);
             let mut notifier = Notifier::new(Watch::Auto, notice);
-            notifier.point_at(&Origin::Paths(vec![origin]));
+            notifier.point_at(load_seen(&Origin::Paths(vec![origin])).1.places());
             let began = Instant::now();
             std::fs::write(&other, "endpoints: [] # changed").unwrap();
             let noticed = tokio::time::timeout(Duration::from_secs(10), notices.recv()).await;

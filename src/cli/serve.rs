@@ -14,10 +14,9 @@ use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
 use crate::clock::Clock;
 use crate::engine::Seed;
-use crate::scenario::diagnostic::Source;
 use crate::scenario::diagnostic::render_all;
-use crate::scenario::load::{Origin, sources};
-use crate::scenario::{Scenario, compile, duration};
+use crate::scenario::load::{Origin, Seen, load_seen};
+use crate::scenario::{Scenario, duration};
 use crate::server::{ServerConfig, TlsFiles};
 use crate::watch::Reload;
 
@@ -47,13 +46,13 @@ pub(super) fn run(args: ServeArgs) -> u8 {
         true => Origin::BuiltIn,
         false => Origin::Paths(args.scenario.clone()),
     };
-    let loaded = sources(&origin).and_then(|sources| Ok((compile(&sources)?, sources)));
-    let (scenario, sources) = match loaded {
-        Ok(((scenario, warnings), sources)) => {
+    let (outcome, seen) = load_seen(&origin);
+    let scenario = match outcome {
+        Ok((scenario, warnings)) => {
             if !warnings.is_empty() {
                 print_diagnostics(&warnings);
             }
-            (scenario, sources)
+            scenario
         }
         Err(diagnostics) => {
             print_diagnostics(&diagnostics);
@@ -65,7 +64,7 @@ pub(super) fn run(args: ServeArgs) -> u8 {
         Err(code) => return code,
     };
     make_room_for_files(args.limits.max_connections);
-    block_on(serve(args, (origin, sources), scenario, server, certs))
+    block_on(serve(args, (origin, seen), scenario, server, certs))
 }
 
 fn server_config(args: &ServeArgs) -> Result<(ServerConfig, Option<Certs>), u8> {
@@ -157,7 +156,7 @@ fn make_room_for_files(connections: usize) {
 
 async fn serve(
     args: ServeArgs,
-    (origin, sources): (Origin, Vec<Arc<Source>>),
+    (origin, seen): (Origin, Seen),
     scenario: Scenario,
     server: ServerConfig,
     certs: Option<Certs>,
@@ -175,7 +174,7 @@ async fn serve(
         seed: args.seed.map_or_else(|| Seed::Drawn(draw_seed()), Seed::Fixed),
         farewell: args.farewell.clone(),
         origin: origin.clone(),
-        sources,
+        seen,
         watch: args.watch,
         on_reload: args.on_reload,
     };
