@@ -2,12 +2,21 @@
 
 use super::Compiler;
 use super::choice::falls_through;
-use crate::scenario::diagnostic::{Diagnostic, Span};
+use crate::scenario::diagnostic::{Diagnostic, Severity, Span};
 use crate::scenario::model::{Endpoint, Methods};
 
 impl Compiler<'_> {
+    /// What is of no use: asked only once nothing is wrong, as mistakes have it follow.
+    pub(super) fn warn_of_what_never_happens(&mut self, endpoints: &[(Span, Endpoint)]) {
+        if self.errors.iter().all(|d| d.severity == Severity::Warning) {
+            self.warn_of_topics();
+            self.warn_of_scripts();
+            self.warn_of_endpoints(endpoints);
+        }
+    }
+
     /// Endpoints behind one that takes all their requests.
-    pub(super) fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
+    fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
         for (i, (span, endpoint)) in endpoints.iter().enumerate() {
             let before = endpoints[..i]
                 .iter()

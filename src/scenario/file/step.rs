@@ -63,6 +63,16 @@ mapping! {
 #[derive(Debug, Clone)]
 pub struct RawFile(pub Vec<RawPieceFile>);
 
+impl RawFile {
+    /// Where the first part stands.
+    pub fn span(&self) -> Option<&Span> {
+        self.0.first().map(|piece| match piece {
+            RawPieceFile::Text(scalar) => &scalar.span,
+            RawPieceFile::Form(at) => &at.span,
+        })
+    }
+}
+
 /// A part of raw bytes.
 #[derive(Debug, Clone)]
 pub enum RawPieceFile {
