@@ -76,12 +76,7 @@ pub async fn start(
     let routes = Routes::new(engine.clone(), settings.max_body);
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
-    let reloader = Reloader::new(
-        settings.origin,
-        settings.seen,
-        engine.clone(),
-        settings.on_reload,
-    );
+    let reloader = Reloader::new(settings.origin, settings.seen, engine.clone(), settings.on_reload);
     let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
     Ok(Running {
         engine,
