@@ -43,7 +43,7 @@ impl Compiler<'_> {
     }
 
     fn compile_condition(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {
-        self.expressions.expr(source, names)
+        self.expressions.condition(source, names)
     }
 
     /// Compiles without what only requests have: a feed answers nobody.
@@ -62,9 +62,13 @@ impl Compiler<'_> {
         compiled
     }
 
-    fn hide(&mut self, _names: &'static [&'static str], _why: &str) {}
+    fn hide(&mut self, names: &'static [&'static str], why: &str) {
+        self.expressions.hide(names, why);
+    }
 
-    fn show_all(&mut self) {}
+    fn show_all(&mut self) {
+        self.expressions.show_all();
+    }
 
     /// A name that expressions can use.
     pub(super) fn name(&mut self, name: &At<String>) {
