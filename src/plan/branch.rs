@@ -33,8 +33,8 @@ pub(super) struct Branch {
     levels: Vec<Level>,
     /// When the last step was due, since the stream began.
     pub(super) due: Duration,
-    /// The step that comes next, its due time known: a place in a list.
-    next: Option<(Steps, usize)>,
+    /// What comes next, its due time known.
+    next: Option<Next>,
     /// Why the next step has no due time. Found when looking ahead, told when its turn comes.
     pub(super) failed: Option<RenderError>,
     pub(super) state: State,
@@ -42,6 +42,15 @@ pub(super) struct Branch {
     pub(super) parent: Option<usize>,
     /// What is gathered for one write.
     gathered: Option<Gathered>,
+}
+
+/// What comes next in a branch.
+#[derive(Clone)]
+pub(super) enum Next {
+    /// A step: a place in a list.
+    Step(Steps, usize),
+    /// The question whether there is another round.
+    Condition(Expr),
 }
 
 /// Bytes for one write, and how many events are in them.
@@ -158,14 +167,31 @@ impl Branch {
         }
     }
 
-    /// The step that comes next.
-    pub(super) fn peek(&self) -> Option<&Step> {
-        self.next.as_ref().map(|(steps, at)| &steps[*at])
+    /// Whether it is known what comes next.
+    pub(super) fn is_ready(&self) -> bool {
+        self.next.is_some()
     }
 
-    /// Takes the step that comes next: its list, and its place there.
-    pub(super) fn take(&mut self) -> Option<(Steps, usize)> {
+    /// The step that comes next.
+    fn peek(&self) -> Option<&Step> {
+        match &self.next {
+            Some(Next::Step(steps, at)) => Some(&steps[*at]),
+            _ => None,
+        }
+    }
+
+    /// Takes what comes next.
+    pub(super) fn take(&mut self) -> Option<Next> {
         self.next.take()
+    }
+
+    /// Asks whether there is another round; if not, it goes on behind the repetition.
+    pub(super) fn ask(&mut self, condition: &Expr, around: &Surroundings) -> Result<(), RenderError> {
+        let moment = self.moment(around);
+        if !around.expressions.holds(condition, &self.scope, moment)? {
+            self.levels.pop();
+        }
+        Ok(())
     }
 
     pub(super) fn moment(&self, around: &Surroundings) -> Moment {
@@ -190,11 +216,14 @@ impl Branch {
                 level.at += 1;
                 let delay = self.delay(&place.0[place.1].after, around)?;
                 self.due += delay;
-                self.next = Some(place);
+                self.next = Some(Next::Step(place.0, place.1));
                 return Ok(None);
             }
             if let Some(gathered) = self.finish_level(around)? {
                 return Ok(Some(gathered));
+            }
+            if self.is_ready() {
+                return Ok(None);
             }
         }
         Err(wild())
@@ -316,13 +345,8 @@ impl Branch {
                 self.due = self.due.max(due);
             }
         }
-        if let Some(condition) = condition {
-            let moment = self.moment(around);
-            if !around.expressions.holds(&condition, &self.scope, moment)? {
-                self.levels.pop();
-                return Ok(());
-            }
-        }
+        // It is asked when the round is due, not before.
+        self.next = condition.map(Next::Condition);
         if let Some(Kind::Each(each)) = self.levels.last().map(|level| &level.kind) {
             let item = Value::from(Serde(each.items[each.at].clone()));
             self.scope.bind(&each.rules.name, item);

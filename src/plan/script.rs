@@ -6,7 +6,7 @@ use std::time::Duration;
 use minijinja::Value;
 use minijinja::value::Serde;
 
-use super::branch::{Branch, Gathered, State, Surroundings, wild};
+use super::branch::{Branch, Gathered, Next, State, Surroundings, wild};
 use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
 use super::event::{MAX_WRITE, pace, render_event, render_publish, render_raw, too_large};
 use super::output::Output;
@@ -266,12 +266,19 @@ impl Plan {
                     if branch.due > elapsed { None } else { branch.take() },
                 )
             };
-            let Some((steps, place)) = step else {
-                return Ok(Cue::Wait(due));
-            };
             self.due = due;
-            if let Some(cue) = self.perform(at, &steps[place].action, elapsed)? {
-                return Ok(cue);
+            match step {
+                None => return Ok(Cue::Wait(due)),
+                Some(Next::Condition(condition)) => {
+                    let around = surroundings(&self.scenario, self.seq, self.began_ms);
+                    let branch = self.branches.get_mut(at).and_then(Option::as_mut);
+                    branch.ok_or_else(wild)?.ask(&condition, &around)?;
+                }
+                Some(Next::Step(steps, place)) => {
+                    if let Some(cue) = self.perform(at, &steps[place].action, elapsed)? {
+                        return Ok(cue);
+                    }
+                }
             }
         }
         Err(wild())
@@ -286,6 +293,7 @@ impl Plan {
             return Ok(Some(Cue::Wait(self.output.due())));
         }
         let due = self.output.due();
+        self.due = due;
         let moment = self.moment(due);
         let Some(branch) = self.branches.iter().flatten().next() else {
             return Ok(None);
@@ -334,7 +342,7 @@ impl Plan {
         let Some(Some(branch)) = self.branches.get_mut(at) else {
             return Ok(());
         };
-        while matches!(branch.state, State::Running) && branch.peek().is_none() && branch.failed.is_none() {
+        while matches!(branch.state, State::Running) && !branch.is_ready() && branch.failed.is_none() {
             match branch.advance(&around) {
                 Ok(None) => {}
                 Ok(Some(gathered)) => {

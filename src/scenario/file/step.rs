@@ -79,7 +79,7 @@ pub enum RawPieceFile {
     /// Text, rendered.
     Text(Scalar),
     /// Another form of bytes.
-    Form(At<RawFormFile>),
+    Form(Box<At<RawFormFile>>),
 }
 
 mapping! {
@@ -370,7 +370,7 @@ macro_rules! steps {
         #[schemars(untagged)]
         pub enum StepFile {
             /// An event.
-            Event(At<EventFile>),
+            Event(Box<At<EventFile>>),
             $($(#[$doc])* $kind(At<$type>),)*
         }
 
@@ -483,13 +483,13 @@ fn event_step(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<StepFile> {
         errors.push(Diagnostic::error(&key.span, message).hint(suggest(name, &steps)));
         return None;
     }
-    At::from_node(node, errors).map(StepFile::Event)
+    At::from_node(node, errors).map(Box::new).map(StepFile::Event)
 }
 
 impl FromNode for RawPieceFile {
     fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
         match node.kind {
-            Kind::Map(_) => At::from_node(node, errors).map(RawPieceFile::Form),
+            Kind::Map(_) => At::from_node(node, errors).map(Box::new).map(RawPieceFile::Form),
             _ => Scalar::from_node(node, errors).map(RawPieceFile::Text),
         }
     }
