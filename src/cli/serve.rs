@@ -1,7 +1,6 @@
 //! `mock-sse serve`: settings from flags and variables, then a running server until a signal.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
