@@ -85,7 +85,14 @@ fn the_pure_rooms_import_nothing_above_them() {
     ];
     nowhere(PURE, &above, &[]);
     nowhere(
-        &["clock.rs", "topic", "board.rs", "state.rs", "session.rs", "engine"],
+        &[
+            "clock.rs",
+            "topic",
+            "board.rs",
+            "state.rs",
+            "session.rs",
+            "engine",
+        ],
         &["crate::server", "crate::app", "crate::cli", "crate::watch"],
         &[],
     );
@@ -102,7 +109,15 @@ fn expressions_know_neither_scenarios_nor_plans() {
 
 #[test]
 fn only_the_clock_sleeps() {
-    let rest = ["engine", "topic", "board.rs", "state.rs", "session.rs", "play.rs", "app.rs"];
+    let rest = [
+        "engine",
+        "topic",
+        "board.rs",
+        "state.rs",
+        "session.rs",
+        "play.rs",
+        "app.rs",
+    ];
     nowhere(
         &rest,
         &["tokio::time::sleep", "thread::sleep", "time::interval"],
