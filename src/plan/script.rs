@@ -6,7 +6,7 @@ use std::time::Duration;
 use minijinja::Value;
 use minijinja::value::Serde;
 
-use super::branch::{Branch, Gathered, Next, State, Surroundings, wild};
+use super::branch::{Branch, Gathered, State, Surroundings, wild};
 use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
 use super::event::{MAX_WRITE, pace, render_event, render_publish, render_raw, too_large};
 use super::output::Output;
@@ -21,7 +21,7 @@ use crate::scenario::model::{
 use crate::wire::{Frame, Style, encode};
 
 /// Steps that may pass without a cue before the script counts as running wild.
-const IDLE_STEPS: u32 = 10_000;
+pub(super) const IDLE_STEPS: u32 = 10_000;
 /// Branches of one stream at once.
 const MOST_BRANCHES: usize = 1_000;
 
@@ -214,31 +214,6 @@ impl Plan {
         }
     }
 
-    /// Whether the next cue is a topic to relay and due at once: the player subscribes before it
-    /// writes what comes first, so that a client that has seen the write misses nothing.
-    pub fn follow_is_next(&mut self, elapsed: Duration) -> bool {
-        if self.output.is_busy() {
-            return false;
-        }
-        let Ok(Some(at)) = self.earliest() else {
-            return false;
-        };
-        if self.output.is_busy() {
-            return false;
-        }
-        let around = surroundings(&self.scenario, self.seq, self.began_ms);
-        let Some(Some(branch)) = self.branches.get_mut(at) else {
-            return false;
-        };
-        match branch.follow_is_next(elapsed, &around) {
-            Ok(is) => is,
-            Err(error) => {
-                branch.failed = Some(error);
-                false
-            }
-        }
-    }
-
     pub(super) fn moment(&self, at: Duration) -> Moment {
         let elapsed_ms = at.as_millis() as u64;
         Moment {
@@ -266,19 +241,12 @@ impl Plan {
                     if branch.due > elapsed { None } else { branch.take() },
                 )
             };
+            let Some((steps, place)) = step else {
+                return Ok(Cue::Wait(due));
+            };
             self.due = due;
-            match step {
-                None => return Ok(Cue::Wait(due)),
-                Some(Next::Condition(condition)) => {
-                    let around = surroundings(&self.scenario, self.seq, self.began_ms);
-                    let branch = self.branches.get_mut(at).and_then(Option::as_mut);
-                    branch.ok_or_else(wild)?.ask(&condition, &around)?;
-                }
-                Some(Next::Step(steps, place)) => {
-                    if let Some(cue) = self.perform(at, &steps[place].action, elapsed)? {
-                        return Ok(cue);
-                    }
-                }
+            if let Some(cue) = self.perform(at, &steps[place].action, elapsed)? {
+                return Ok(cue);
             }
         }
         Err(wild())
@@ -322,7 +290,7 @@ impl Plan {
     }
 
     /// The branch whose next step is due first; of several the one that was written first.
-    fn earliest(&mut self) -> Result<Option<BranchId>, RenderError> {
+    pub(super) fn earliest(&mut self) -> Result<Option<BranchId>, RenderError> {
         let mut at = 0;
         while at < self.branches.len() {
             self.prepare(at)?;
@@ -342,7 +310,7 @@ impl Plan {
         let Some(Some(branch)) = self.branches.get_mut(at) else {
             return Ok(());
         };
-        while matches!(branch.state, State::Running) && !branch.is_ready() && branch.failed.is_none() {
+        while matches!(branch.state, State::Running) && branch.peek().is_none() && branch.failed.is_none() {
             match branch.advance(&around) {
                 Ok(None) => {}
                 Ok(Some(gathered)) => {
@@ -376,7 +344,7 @@ impl Plan {
         Ok(())
     }
 
-    fn perform(
+    pub(super) fn perform(
         &mut self,
         at: BranchId,
         action: &Action,
