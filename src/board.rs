@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::clock::Clock;
+use crate::name::short;
 
 /// Signals remembered; their names may come from requests, so there must be a bound.
 const MOST_SIGNALS: usize = 10_000;
@@ -61,13 +62,13 @@ impl Board {
     /// Gives a signal, which gets the next stamp. Of more than 10,000 names the least recently given is
     /// forgotten.
     pub fn signal(&self, name: &str) {
-        lock(&self.signals).put(name, || self.next_stamp());
+        lock(&self.signals).put(&short(name), || self.next_stamp());
         self.changed();
     }
 
     /// The stamp at which a signal was last given, if it was.
     pub fn signalled(&self, name: &str) -> Option<u64> {
-        lock(&self.signals).stamps.get(name).copied()
+        lock(&self.signals).stamps.get(&*short(name)).copied()
     }
 
     /// The latest stamp of a signal or message; 0 before the first.
@@ -172,10 +173,10 @@ impl Signals {
         };
         self.stamps.insert(name.clone(), stamp);
         self.names.insert(stamp, name);
-        if self.names.len() > MOST_SIGNALS {
-            if let Some((_, oldest)) = self.names.pop_first() {
-                self.stamps.remove(&oldest);
-            }
+        if self.names.len() > MOST_SIGNALS
+            && let Some((_, oldest)) = self.names.pop_first()
+        {
+            self.stamps.remove(&oldest);
         }
     }
 }
@@ -243,7 +244,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn no_wake_up_is_lost() {
         let board = Arc::new(Board::new(Clock::real()));
-        let flags: Vec<_> = (0..2000).map(|_| Arc::new(AtomicBool::new(false))).collect();
+        let flags: Vec<_> = (0..300).map(|_| Arc::new(AtomicBool::new(false))).collect();
         let waiters: Vec<_> = flags
             .iter()
             .map(|flag| {

@@ -33,6 +33,7 @@ pub mod event;
 pub mod expr;
 pub mod load;
 pub mod matching;
+mod name;
 pub mod plan;
 pub mod play;
 pub mod random;

@@ -290,16 +290,18 @@ mod tests {
     #[test]
     fn too_large_values_are_refused() {
         let state = State::new();
-        // With its key and two quotes exactly the bound.
-        let most = "x".repeat(MOST_BYTES - 3);
-        apply(&state, vec![set("k", most.as_str())]).unwrap();
+        // As if there were others that leave room for this one, which has a key, two quotes and a letter.
+        state.inner.write().unwrap().bytes = MOST_BYTES - 4;
+        apply(&state, vec![set("k", "x")]).unwrap();
+        assert_eq!(state.read().bytes, MOST_BYTES);
         let refused = apply(&state, vec![set("a", 1)]).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "`set`: the shared state would be larger than 64 MiB; delete some keys with `~`"
         );
+        assert_eq!(state.get("a"), None);
         apply(&state, vec![("k".into(), None), set("a", 1)]).unwrap();
-        assert_eq!(state.read().bytes, 2);
+        assert_eq!(state.read().bytes, MOST_BYTES - 2);
     }
 
     #[test]

@@ -1,62 +1,23 @@
 //! Whatever goes out as an event comes in as that event: through any style, split and line end.
 
+#[path = "parser/expected.rs"]
+mod expected;
 mod parser;
 
 use bytes::Bytes;
+use expected::{expected, outcome};
 use mock_sse::event::Event;
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::wire::{Eol, Field, Inside, SplitAt, Style, encode, split};
-use parser::{Dispatched, Parser};
+use parser::Parser;
 use proptest::prelude::*;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// Text as a client gets it: line ends are LF, what is no UTF-8 is replaced.
-fn received(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
-/// A value that stands in one line.
-fn one_line(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
-}
-
-/// What a client makes of events, by the standard and without the encoder.
-fn expected(events: &[Event]) -> Parser {
-    let mut client = Parser::default();
-    for event in events {
-        if let Some(comment) = &event.comment {
-            let lines = received(comment);
-            client.comments.extend(lines.split('\n').map(str::to_owned));
-        }
-        if let Some(id) = event.id.as_deref().filter(|id| !id.contains(&0)) {
-            client.last_event_id = one_line(id);
-        }
-        if let Some(retry) = event.retry {
-            client.retry = Some(retry.to_string());
-        }
-        if let Some(data) = &event.data {
-            let kind = event.event.as_deref().map(one_line).unwrap_or_default();
-            client.events.push(Dispatched {
-                kind: if kind.is_empty() { "message".into() } else { kind },
-                data: received(data),
-                id: client.last_event_id.clone(),
-            });
-        }
-    }
-    client
-}
 
 fn bytes_of(events: &[Event], style: &Style, bom: bool) -> Vec<u8> {
     let mut out = if bom { BOM.to_vec() } else { Vec::new() };
     events.iter().for_each(|event| out.extend(encode(event, style)));
     out
-}
-
-/// All that a client can tell of a stream.
-fn outcome(parser: Parser) -> (Vec<Dispatched>, Option<String>, String, Vec<String>) {
-    (parser.events, parser.retry, parser.last_event_id, parser.comments)
 }
 
 fn check(events: &[Event], style: &Style, bom: bool) {

@@ -37,11 +37,11 @@ async fn serve(tls: bool) -> Running {
     start(tls, |engine, request| match request.path[1..].split_once('/') {
         Some(("nothing", name)) => {
             let body = ReplyBody::Nothing(end(name));
-            Answer::Reply(Reply::new(Head::new(200, None), body))
+            Answer::reply(Reply::new(Head::new(200, None), body))
         }
         Some(("partly", name)) => partly(end(name)),
-        _ if request.path == "/full" => Answer::Reply(full(200, "body")),
-        _ => Answer::Reply(played(engine, &request.path)),
+        _ if request.path == "/full" => Answer::reply(full(200, "body")),
+        _ => Answer::reply(played(engine, &request.path)),
     })
     .await
 }
@@ -104,7 +104,7 @@ async fn no_answer_comes_no_sooner_than_it_is_due() {
     let server = start(false, |_, _| {
         let mut reply = Reply::new(Head::new(200, None), ReplyBody::Nothing(End::Close));
         reply.after = Duration::from_millis(50);
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await;
     let began = Instant::now();
@@ -207,7 +207,7 @@ async fn rude(tls: bool) -> Running {
             path => played(engine, path),
         };
         reply.close_notify = request.path == "/polite";
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await
 }

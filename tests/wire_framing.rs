@@ -30,7 +30,7 @@ async fn serve(tls: bool) -> Running {
             Some(length) if framing == "says" => reply.head.push("Content-Length", length),
             length => reply.content_length = length.map(|n| n.parse().unwrap()),
         }
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await
 }
@@ -109,6 +109,7 @@ async fn a_length_that_is_a_lie_costs_the_connection() {
         }
         let fields = "content-length: 5\r\n";
         check(&server, "GET", "/stream/sized/5", fields, BARE, false).await;
+        check(&server, "GET", "/full/auto/5", fields, "body", false).await;
     }
 }
 
@@ -122,6 +123,8 @@ async fn head_tells_the_framing_that_was_asked_for_and_sends_no_body() {
         ("/full/says/99", "Content-Length: 99\r\n", true),
         ("/stream/chunked", CHUNKED, true),
         ("/stream/says/18", "Content-Length: 18\r\n", true),
+        ("/stream/sized/18", "content-length: 18\r\n", true),
+        ("/stream/sized", "", true),
         ("/stream/close", CLOSE, false),
     ] {
         check(&server, "HEAD", path, fields, "", kept).await;
@@ -151,7 +154,7 @@ async fn what_has_no_body_is_framed_as_nothing() {
         let status = request.path[1..].parse().unwrap();
         let mut reply = full(status, "never");
         reply.framing = Some(Framing::Chunked);
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await;
     let mut io = server.connect("http/1.1").await;

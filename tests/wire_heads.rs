@@ -17,7 +17,7 @@ async fn serve(tls: bool, change: impl Fn(&mut Reply) + Send + Sync + 'static) -
         if request.path != "/plain" {
             change(&mut reply);
         }
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await
 }
@@ -211,13 +211,41 @@ async fn over_http2_names_are_lower_case_and_nothing_of_the_connection_remains()
 }
 
 #[tokio::test]
+async fn head_over_http2_tells_the_length_and_sends_no_body() {
+    let server = start(false, |_, request| {
+        let status = request.path[1..].parse().unwrap();
+        Answer::reply(full(status, "body"))
+    })
+    .await;
+    let (mut client, connection) = h2::client::handshake(server.connect("h2").await).await.unwrap();
+    tokio::spawn(connection);
+    for (method, path, length) in [
+        ("HEAD", "/200", Some("4")),
+        ("HEAD", "/304", None),
+        ("GET", "/204", None),
+    ] {
+        let request = poem::http::Request::builder()
+            .method(method)
+            .uri(format!("http://t{path}"));
+        let (response, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+        let response = soon(response).await.unwrap();
+        let told = response
+            .headers()
+            .get("content-length")
+            .map(|n| n.to_str().unwrap());
+        assert_eq!(told, length, "{path}");
+        assert!(response.into_body().is_end_stream(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_would_break_the_head_is_left_out() {
     let server = start(false, |_, _| {
         let mut reply = full(200, "body");
         reply.head.push("X-A", "1\r\nx-injected: 2");
         reply.head.push("X-B\r\nx-injected", "2");
         reply.head.reason = Some("no\r\nx-injected: 2".into());
-        Answer::Reply(reply)
+        Answer::reply(reply)
     })
     .await;
     let mut io = server.ask("GET", "/full").await;

@@ -21,7 +21,7 @@ async fn serve(host: &str, clock: &Arc<Clock>) -> Running {
         ..ServerConfig::default()
     };
     start_with(config, false, clock.clone(), |engine, request| {
-        Answer::Reply(played(engine, &request.path))
+        Answer::reply(played(engine, &request.path))
     })
     .await
 }

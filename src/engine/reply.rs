@@ -116,8 +116,10 @@ pub struct Reply {
     /// chunked, unless the head announces a `content-length`; behind a raw head the body is bare
     /// and ends with the connection.
     pub framing: Option<Framing>,
-    /// The length in bytes that a stream announces with [`Framing::Sized`], where the head says no
-    /// `content-length`. Whatever is really written: it may be a lie.
+    /// The length in bytes that a sized body announces where the head says no `content-length`,
+    /// whatever is really written: it may be a lie. A full body announces its own without it; a
+    /// stream that has one is sized unless `framing` says otherwise, and one without ends with the
+    /// connection where it should be sized. HTTP/2 has no use for it.
     pub content_length: Option<u64>,
     /// Whether close_notify (RFC 8446 §6.1) comes before the end of an encrypted connection. Without
     /// it the connection is not used for another answer.

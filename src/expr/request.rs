@@ -39,6 +39,13 @@ impl Object for RequestValue {
             _ => return None,
         })
     }
+
+    /// Without `params` and `json`, which not every body has.
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&[
+            "method", "path", "version", "peer", "query", "headers", "cookies", "body",
+        ])
+    }
 }
 
 fn of_map(map: Map<String, Json>) -> Value {

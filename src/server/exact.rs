@@ -49,11 +49,13 @@ impl Exact {
     /// together, and fields of its own behind them.
     pub(crate) fn is_needed(&self) -> bool {
         let Some(head) = &self.head else { return true };
+        // The fields that hyper or the service would see to.
+        let mut own = CONNECTION_SPECIFIC.iter().chain(&["content-length", "date"]);
         let dictated = head.reason.is_some() || head.raw.is_some();
         dictated
             || self.framing.is_some()
             || !self.close_notify
-            || OWN.iter().any(|name| head.decides(name))
+            || own.any(|name| head.decides(name))
             || head
                 .headers
                 .iter()
@@ -67,8 +69,14 @@ impl Exact {
     }
 }
 
-/// The fields that hyper or the service would see to.
-const OWN: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
+/// What HTTP/2 forbids (RFC 9113 §8.2.2).
+pub(crate) const CONNECTION_SPECIFIC: [&str; 5] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Whether equal names stand apart.
 fn regroups(head: &Head) -> bool {
@@ -97,6 +105,7 @@ mod tests {
         check(&["a", "b", "a"], &[], true);
         check(&["a", "B"], &[], true);
         check(&["connection"], &[], true);
+        check(&["keep-alive"], &[], true);
         check(&[], &["Date"], true);
         assert!(Exact::nothing().is_needed());
     }

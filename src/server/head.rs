@@ -57,8 +57,12 @@ pub(crate) fn compose(exact: &Exact, circumstances: Circumstances) -> (Vec<u8>, 
         return (Vec::new(), shape);
     };
     let announced = announced(exact, head);
-    let framing = framing(exact, head, announced, circumstances.version);
     let bodiless = circumstances.head_only || matches!(head.status, 204 | 304);
+    let framing = match framing(exact, head, announced, circumstances.version) {
+        // A client that is told no length reads to the end.
+        Framing::Sized if announced.is_none() && !bodiless => Framing::Close,
+        framing => framing,
+    };
     let bounds = match framing {
         Framing::Close => Bounds::Close,
         _ if bodiless => Bounds::Sized { left: 0 },
@@ -113,8 +117,6 @@ fn framing(exact: &Exact, head: &Head, announced: Option<i64>, version: Version)
     });
     match asked {
         Framing::Chunked if version == Version::HTTP_10 => Framing::Close,
-        // A client that is told no length reads to the end.
-        Framing::Sized if announced.is_none() => Framing::Close,
         asked => asked,
     }
 }
@@ -140,23 +142,34 @@ fn write(exact: &Exact, head: &Head, framing: Framing, shape: Shape, around: Cir
     if !head.decides("date") {
         add(&mut out, "date", date().as_bytes());
     }
-    let bodiless = matches!(head.status, 204 | 304);
-    match framing {
-        // The answer to HEAD need not say how GET's body would be framed (RFC 9112 §6.1).
-        Framing::Chunked if !bodiless && (!around.head_only || exact.framing.is_some()) => {
-            add(&mut out, "transfer-encoding", b"chunked");
-        }
-        Framing::Sized if !bodiless && head.get("content-length").is_none() => {
-            let length = exact.content_length.unwrap_or_default();
-            add(&mut out, "content-length", length.to_string().as_bytes());
-        }
-        _ => {}
+    if let Some((name, value)) = framing_field(exact, head, framing, around) {
+        add(&mut out, name, value.as_bytes());
     }
     if !shape.reusable && !head.decides("connection") {
         add(&mut out, "connection", b"close");
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// What tells the client the framing, where the head does not.
+fn framing_field(
+    exact: &Exact,
+    head: &Head,
+    framing: Framing,
+    around: Circumstances,
+) -> Option<(&'static str, String)> {
+    if matches!(head.status, 204 | 304) {
+        return None;
+    }
+    match framing {
+        // The answer to HEAD need not say how GET's body would be framed (RFC 9112 §6.1).
+        Framing::Chunked if around.head_only && exact.framing.is_none() => None,
+        Framing::Chunked => Some(("transfer-encoding", "chunked".to_owned())),
+        Framing::Sized if head.decides("content-length") => None,
+        Framing::Sized => Some(("content-length", exact.content_length?.to_string())),
+        Framing::Close => None,
+    }
 }
 
 fn status_line(head: &Head, version: Version) -> Vec<u8> {
@@ -321,6 +334,11 @@ mod tests {
         };
         let none = Bounds::Sized { left: 0 };
         check(&exact(&[]), asked, "HTTP/1.1 200 OK\r\n\r\n", none, true);
+        let unknown = Exact {
+            framing: Some(Framing::Sized),
+            ..exact(&[])
+        };
+        check(&unknown, asked, "HTTP/1.1 200 OK\r\n\r\n", none, true);
         let sized = Exact {
             content_length: Some(5),
             ..exact(&[])

@@ -3,10 +3,11 @@
 
 use bytes::Bytes;
 use poem::http::StatusCode;
+use poem::http::header::CONTENT_LENGTH;
 use poem::{Body, Response};
 
 use super::access_log::AccessLog;
-use super::exact::Exact;
+use super::exact::{CONNECTION_SPECIFIC, Exact};
 use super::head::field;
 use super::stream::{ServerSink, StreamEnd, StreamSpec};
 use crate::engine::connections::{Order, Registered};
@@ -42,18 +43,37 @@ pub(super) fn has_body(request: &Request, head: &Head) -> bool {
 
 /// An answer with a body of these bytes.
 pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Response {
+    let bodiless = !has_body(request, &head);
     // GET's answer may well have a body: that of HEAD says nothing about it.
-    let unknown = body.is_empty() && !has_body(request, &head);
-    let exact = wire.exact(head, (!unknown).then_some(body.len() as u64));
-    if !exact.is_needed() {
-        return plain(&exact, body);
-    }
+    let length = (!bodiless || !body.is_empty()).then_some(body.len() as u64);
+    let length = wire.content_length.or(length);
+    let status = status(&head);
+    let exact = wire.exact(head, length);
     if request.version == Version::Http2 {
-        let mut response = plain(&exact, body);
-        response.extensions_mut().insert(exact);
+        // hyper would send the body all the same.
+        let body = if bodiless { Bytes::new() } else { body };
+        let mut response = plain(status, &exact, body);
+        if request.method == "HEAD" {
+            announce(&exact, &mut response);
+        }
+        if exact.is_needed() {
+            response.extensions_mut().insert(exact);
+        }
         return response;
     }
-    dictated(exact, StreamSpec::once(body))
+    if exact.is_needed() || wire.content_length.is_some() {
+        return dictated(status, exact, StreamSpec::once(body));
+    }
+    plain(status, &exact, body)
+}
+
+/// Tells the length of the body that GET would get.
+fn announce(exact: &Exact, response: &mut Response) {
+    let possible = !matches!(response.status().as_u16(), 204 | 304) && !exact.lacks("content-length");
+    if let Some(length) = exact.content_length.filter(|_| possible) {
+        let field = response.headers_mut().entry(CONTENT_LENGTH);
+        field.or_insert(length.into());
+    }
 }
 
 /// An answer whose body is played.
@@ -70,11 +90,12 @@ pub(super) fn stream(
         log.ended(&outcome, events, bytes);
         (sink, outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended))
     });
+    let status = status(&head);
     let exact = wire.exact(head, wire.content_length);
     if request.version != Version::Http2 {
-        return dictated(exact, spec);
+        return dictated(status, exact, spec);
     }
-    let mut response = plain(&exact, Bytes::new());
+    let mut response = plain(status, &exact, Bytes::new());
     if exact.is_needed() {
         response.extensions_mut().insert(exact);
     }
@@ -83,12 +104,14 @@ pub(super) fn stream(
 }
 
 /// No answer: only this end of the connection, or of the HTTP/2 stream.
-pub(super) fn nothing(end: End, wire: Wire, live: Registered, mut log: AccessLog) -> Response {
+///
+/// `live`: who may end it if it does not end by itself.
+pub(super) fn nothing(end: End, wire: Wire, live: Option<Registered>, mut log: AccessLog) -> Response {
     log.unanswered();
     let spec = StreamSpec::new(async move |mut sink: ServerSink| {
-        let end = match end {
-            End::Stall | End::Hold => silence(&mut sink, &live).await,
-            end => StreamEnd::Ended(end),
+        let end = match &live {
+            Some(live) => silence(&mut sink, live).await,
+            None => StreamEnd::Ended(end),
         };
         drop((log, live));
         (sink, end)
@@ -97,7 +120,7 @@ pub(super) fn nothing(end: End, wire: Wire, live: Registered, mut log: AccessLog
         close_notify: wire.close_notify,
         ..Exact::nothing()
     };
-    dictated(exact, spec)
+    dictated(StatusCode::OK, exact, spec)
 }
 
 /// Until the client leaves, or somebody ends it.
@@ -113,8 +136,7 @@ async fn silence(sink: &mut ServerSink, live: &Registered) -> StreamEnd {
 }
 
 /// An answer that we write: the response itself only carries it there.
-fn dictated(exact: Exact, spec: StreamSpec) -> Response {
-    let status = exact.head.as_ref().map_or(StatusCode::OK, status);
+fn dictated(status: StatusCode, exact: Exact, spec: StreamSpec) -> Response {
     let mut response = Response::builder().status(status).finish();
     response.extensions_mut().insert(exact);
     response.extensions_mut().insert(spec);
@@ -122,10 +144,9 @@ fn dictated(exact: Exact, spec: StreamSpec) -> Response {
 }
 
 /// An answer as hyper writes it.
-fn plain(exact: &Exact, body: Bytes) -> Response {
-    let head = exact.head.as_ref().expect("an answer has a head");
-    let mut response = Response::builder().status(status(head)).body(Body::from(body));
-    for (name, value) in &head.headers {
+fn plain(status: StatusCode, exact: &Exact, body: Bytes) -> Response {
+    let mut response = Response::builder().status(status).body(Body::from(body));
+    for (name, value) in exact.head.iter().flat_map(|head| &head.headers) {
         // Over HTTP/1.1 these never come here.
         if CONNECTION_SPECIFIC
             .iter()
@@ -139,15 +160,6 @@ fn plain(exact: &Exact, body: Bytes) -> Response {
     }
     response
 }
-
-/// What HTTP/2 forbids (RFC 9113 §8.2.2).
-const CONNECTION_SPECIFIC: [&str; 5] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-];
 
 fn status(head: &Head) -> StatusCode {
     StatusCode::from_u16(head.status).expect("the engine answers with 200 to 599")

@@ -12,6 +12,7 @@ use super::cors;
 use super::respond::{self, Wire};
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
+use crate::scenario::model::End;
 use crate::scenario::model::Gap;
 
 /// Answers everything: the server's own paths, and the scenario's.
@@ -96,7 +97,9 @@ impl Routes {
             }
             ReplyBody::Nothing(end) => {
                 self.wait(after).await;
-                let live = self.engine.connections.register(request.peer, "no answer");
+                let connections = &self.engine.connections;
+                let live = matches!(end, End::Stall | End::Hold)
+                    .then(|| connections.register(request.peer, "no answer"));
                 respond::nothing(end, wire, live, log)
             }
             // No byte of it could be sent: it is not even begun.

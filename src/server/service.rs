@@ -11,11 +11,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use hyper::{Request as HyperRequest, body::Incoming, service::Service};
 use poem::{
     Addr, Body, Endpoint, Request, Response,
@@ -88,6 +89,7 @@ impl Service<HyperRequest<Incoming>> for Http1Service {
                 version: asked.version,
                 head_only: asked.head,
                 keeps_alive: asked.keeps_alive
+                    && !peer.refused
                     && shared.keeps_connections()
                     && body_read.load(Ordering::Acquire),
                 tls: peer.tls,
@@ -218,7 +220,12 @@ async fn answer(
         None => redirected(shared, peer, &request),
     };
     let mut response = match early {
-        Some(response) => response,
+        Some(response) => {
+            if request.version() == Version::HTTP_2 {
+                discard(request.into_body()).await;
+            }
+            response
+        }
         None => {
             let scheme = if peer.tls { Scheme::HTTPS } else { Scheme::HTTP };
             let local = LocalAddr(Addr::SocketAddr(peer.local));
@@ -247,6 +254,15 @@ async fn answer(
         });
     }
     response
+}
+
+/// Reads a body that nobody wants, within bounds: over HTTP/2 dropping it resets the stream, and
+/// some clients then take the answer for broken.
+async fn discard(body: Incoming) {
+    const MOST: usize = 64 * 1024;
+    const LONGEST: Duration = Duration::from_secs(1);
+    let read = Limited::new(body, MOST).collect();
+    let _ = tokio::time::timeout(LONGEST, read).await;
 }
 
 /// Why a request is refused whatever it asks for.

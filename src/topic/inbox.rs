@@ -128,6 +128,7 @@ impl Inbox {
             lane.lags = false;
         }
         queue.lagging = 0;
+        queue.waiting.shrink_to(QUEUE);
         messages.sort_unstable_by_key(|message| message.stamp);
         (messages, counted)
     }

@@ -22,6 +22,8 @@ use crate::wire::{Frame, Style, encode};
 
 /// Topics at once; names may come from requests, so there must be a bound.
 pub(super) const MOST_TOPICS: usize = 2_000;
+/// In bytes.
+pub(super) const LONGEST_NAME: usize = 4_096;
 
 /// All topics of a session.
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Topics {
     ///
     /// # Errors
     ///
-    /// The topic would be one too many.
+    /// The topic would be one too many, or its name is too long.
     pub fn publish(
         &self,
         name: &str,
@@ -118,7 +120,7 @@ impl Topics {
     ///
     /// # Errors
     ///
-    /// A topic would be one too many.
+    /// A topic would be one too many, or a name is too long.
     pub fn subscribe(
         &self,
         which: &[Selector],
@@ -204,6 +206,9 @@ impl World {
     /// The topic of this name; it comes to be if it isn't there.
     fn topic(&mut self, name: &str) -> Result<&mut Topic, PublishError> {
         if !self.topics.contains_key(name) {
+            if name.len() > LONGEST_NAME {
+                return Err(PublishError::LongName);
+            }
             self.make_room()?;
             let name: Arc<str> = name.into();
             let mut topic = Topic {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory::MOST_TOPICS;
+use super::memory::{LONGEST_NAME, MOST_TOPICS};
 use crate::event::Event;
 use crate::wire::Frame;
 
@@ -43,11 +43,21 @@ pub enum Start<'a> {
 pub enum PublishError {
     /// There are too many topics.
     TooMany,
+    /// The topic's name is too long to be kept.
+    LongName,
 }
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there are {MOST_TOPICS} topics already")
+        match self {
+            PublishError::TooMany => write!(f, "there are {MOST_TOPICS} topics already"),
+            PublishError::LongName => {
+                write!(
+                    f,
+                    "a topic's name is longer than {LONGEST_NAME} bytes; make it shorter"
+                )
+            }
+        }
     }
 }
 

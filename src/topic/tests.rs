@@ -312,4 +312,6 @@ fn topics_have_a_bound_and_unused_ones_make_room() {
     assert_eq!(topics.clients("2000"), 1);
     drop(hold);
     create("one more".into(), 0).unwrap();
+    create("x".repeat(4096), 0).unwrap();
+    assert_eq!(create("x".repeat(4097), 0), Err(PublishError::LongName));
 }

@@ -39,8 +39,14 @@ pub const CHUNKS: &str = "9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n";
 
 /// What a test answers with.
 pub enum Answer {
-    Reply(Reply),
+    Reply(Box<Reply>),
     Spec(StreamSpec),
+}
+
+impl Answer {
+    pub fn reply(reply: Reply) -> Answer {
+        Answer::Reply(Box::new(reply))
+    }
 }
 
 type Answers = Box<dyn Fn(&Engine, &Request) -> Answer + Send + Sync>;
@@ -57,7 +63,7 @@ impl Endpoint for Hand {
     async fn call(&self, request: PoemRequest) -> Result<Response> {
         let asked = Request::example(request.method().as_str(), request.uri().path());
         match (self.answers)(&self.engine, &asked) {
-            Answer::Reply(reply) => Ok(self.routes.deliver(request, |_| reply).await),
+            Answer::Reply(reply) => Ok(self.routes.deliver(request, |_| *reply).await),
             Answer::Spec(spec) => {
                 let mut response = Response::default();
                 response.extensions_mut().insert(spec);

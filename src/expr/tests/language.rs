@@ -261,3 +261,27 @@ fn all_headers_are_an_object() {
         .text(&text, &scope_of(request, 1), Moment::default());
     assert_eq!(got.unwrap(), r#"{"host":"localhost","accept":"a, b"}"#);
 }
+
+#[test]
+fn whole_objects_can_be_asked_and_bound() {
+    let mut builder = Builder::new(vec!["model".into()]);
+    let sources = [
+        "request",
+        "request.headers",
+        "state",
+        "vars",
+        "topic('post')",
+        "request.json",
+    ];
+    let exprs = sources.map(|source| builder.condition(source, &[]).unwrap());
+    let functions = builder.expr("letter", &[]).unwrap();
+    let all = builder.finish();
+    for (source, expr) in sources.iter().zip(&exprs) {
+        assert_eq!(
+            all.holds(expr, &scope(1), Moment::default()),
+            Ok(true),
+            "{source}"
+        );
+    }
+    assert!(all.value(&functions, &scope(1), Moment::default()).is_ok());
+}
