@@ -104,7 +104,7 @@ fn a_client_lives_its_whole_life() {
     assert_eq!((again.status, again.header("retry-after")), (503, Some("1")));
 }
 
-/// Every endpoint of the three galleries is asked for in a test, by its path as it is written.
+/// Every endpoint of these scenarios is asked for in a test, by its path as it is written.
 #[test]
 fn no_endpoint_is_forgotten() {
     let tests = [
@@ -112,9 +112,10 @@ fn no_endpoint_is_forgotten() {
         include_str!("scenarios_chunks.rs"),
         include_str!("scenarios_faults.rs"),
         include_str!("scenarios_http2.rs"),
+        include_str!("scenarios_memory.rs"),
     ]
     .concat();
-    for file in ["reconnect", "faults", "chunks"] {
+    for file in ["reconnect", "faults", "chunks", "memory"] {
         let path = repo("scenarios").join(file).with_extension("yaml");
         let (scenario, _) = load(&Origin::Paths(vec![path])).ok().unwrap();
         for endpoint in &scenario.endpoints {
