@@ -13,7 +13,6 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Seed};
 use crate::event::Event;
 use crate::scenario::Scenario;
-
 use crate::scenario::load::{Origin, Seen};
 use crate::server::{Phase, Routes, Server, ServerConfig};
 use crate::session::Session;
@@ -75,7 +74,6 @@ pub async fn start(
     ));
     let (phase, phases) = watch::channel(Phase::Running);
     let routes = Routes::new(engine.clone(), settings.max_body);
-    let server = server.behind(&engine.gate);
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
     let reloader = Reloader::new(settings.origin, settings.seen, engine.clone(), settings.on_reload);

@@ -56,8 +56,8 @@ impl MockSse {
 
     async fn serve(origin: Origin) -> Result<MockSse, StartError> {
         let broken = |errors: Vec<_>| StartError::Scenario(render_all(&errors, false));
-        let (loaded, seen) = load_seen(&origin);
-        let (scenario, _) = loaded.map_err(broken)?;
+        let (outcome, seen) = load_seen(&origin);
+        let (scenario, _) = outcome.map_err(broken)?;
         let settings = Settings {
             server: ServerConfig {
                 port: 0,

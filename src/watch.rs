@@ -53,11 +53,12 @@ pub struct Reloader {
     origin: Origin,
     engine: Arc<Engine>,
     on_reload: OnReload,
+    /// What was read last: the scenario's files, those they include, and those they serve.
     seen: Seen,
 }
 
 impl Reloader {
-    /// For an origin that has been loaded once already: what was seen then is what changes are held
+    /// For an origin that has been loaded once already: what was read then is what changes are held
     /// against, so that a save since then is not missed.
     pub fn new(origin: Origin, seen: Seen, engine: Arc<Engine>, on_reload: OnReload) -> Reloader {
         Reloader {
@@ -73,9 +74,9 @@ impl Reloader {
         if !force && !self.seen.changed() {
             return Reload::Same;
         }
-        let (loaded, seen) = load_seen(&self.origin);
+        let (outcome, seen) = load_seen(&self.origin);
         self.seen = seen;
-        match loaded {
+        match outcome {
             Ok((scenario, warnings)) => {
                 self.engine.catalog.swap(scenario);
                 if self.on_reload == OnReload::Restart {
@@ -108,7 +109,7 @@ pub async fn watch(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (notice, mut notices) = mpsc::channel(1);
     let mut notifier = Notifier::new(mode, notice);
-    notifier.point_at(&reloader.seen);
+    notifier.point_at(reloader.seen.places());
     loop {
         let mut force = false;
         tokio::select! {
@@ -126,13 +127,12 @@ pub async fn watch(
             Reload::Same => {}
             change => report(change),
         }
-        notifier.point_at(&reloader.seen);
+        notifier.point_at(reloader.seen.places());
     }
 }
 
-/// The system's notices of changes. A watched file is lost when it is replaced, so the folders around
-/// it are watched, too; the files themselves are since one that is mounted alone into a container
-/// gives no notice in its folder.
+/// The system's notices of changes. Files are watched besides the folders around them: one that is
+/// mounted alone into a container gives no notice in its folder.
 struct Notifier {
     watcher: Option<notify::RecommendedWatcher>,
     watched: Vec<PathBuf>,
@@ -160,10 +160,9 @@ impl Notifier {
         }
     }
 
-    /// Watches the files and folders that were seen, as they are now.
-    fn point_at(&mut self, seen: &Seen) {
+    /// Watches these files and folders as they are now.
+    fn point_at(&mut self, places: Vec<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
-        let places = seen.places();
         for old in self.watched.iter().filter(|f| !places.contains(f)) {
             let _ = watcher.unwatch(old);
         }
@@ -192,7 +191,7 @@ mod tests {
         for origin in [file, inside.path().to_owned()] {
             let (notice, mut notices) = mpsc::channel(1);
             let mut notifier = Notifier::new(Watch::Auto, notice);
-            notifier.point_at(&load_seen(&Origin::Paths(vec![origin])).1);
+            notifier.point_at(load_seen(&Origin::Paths(vec![origin])).1.places());
             let began = Instant::now();
             std::fs::write(&other, "endpoints: [] # changed").unwrap();
             let noticed = tokio::time::timeout(Duration::from_secs(10), notices.recv()).await;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use support::{PATIENCE, binary, repo};
 
 const INVALID: &str = "tests/fixtures/invalid";
+const WARNINGS: &str = "tests/fixtures/warnings";
 
 fn check(args: &[&str], folder: &Path) -> (i32, String) {
     let output = binary()
@@ -38,15 +39,14 @@ fn yaml_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Each broken file has its text beside it; `UPDATE_GOLDEN=1` writes them anew.
-#[test]
-fn every_mistake_is_said_word_for_word() {
+/// Each file of a folder has the text beside it that is said about it; `UPDATE_GOLDEN=1` writes them anew.
+fn said_word_for_word(folder: &str, ending: &str, expected: i32) {
     let mut wrong = Vec::new();
-    for file in yaml_files(INVALID) {
+    for file in yaml_files(folder) {
         let name = file.file_name().unwrap().to_str().unwrap();
-        let (code, text) = check(&[name], &repo(INVALID));
-        assert_eq!(code, 1, "{name} is no mistake:\n{text}");
-        let golden = file.with_extension("err");
+        let (code, text) = check(&[name], &repo(folder));
+        assert_eq!(code, expected, "{name}:\n{text}");
+        let golden = file.with_extension(ending);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&golden, &text).unwrap();
         }
@@ -54,15 +54,35 @@ fn every_mistake_is_said_word_for_word() {
             wrong.push(format!("{name}:\n{text}"));
         }
         assert!(
-            text.contains(&format!("{name}:")) && text.contains('^'),
+            text.contains(&format!("{name}:")) || text.contains(".yaml:"),
             "no place in:\n{text}"
         );
+        assert!(text.contains('^'), "no place in:\n{text}");
     }
     assert!(
         wrong.is_empty(),
         "UPDATE_GOLDEN=1 accepts these texts:\n{}",
         wrong.join("\n")
     );
+}
+
+#[test]
+fn every_mistake_is_said_word_for_word() {
+    said_word_for_word(INVALID, "err", 1);
+}
+
+#[test]
+fn every_warning_is_said_word_for_word() {
+    said_word_for_word(WARNINGS, "warn", 0);
+}
+
+#[test]
+fn the_whole_language_loads_without_a_word() {
+    for file in yaml_files("tests/fixtures/valid") {
+        let (code, text) = check(&[file.to_str().unwrap()], &repo("."));
+        assert_eq!(code, 0, "{text}");
+        assert!(text.starts_with("ok: ") && text.lines().count() == 1, "{text}");
+    }
 }
 
 #[test]
@@ -101,7 +121,7 @@ fn several_files_are_one_scenario_and_a_clash_names_both_places() {
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write(
         "1.yaml",
-        "seed: 1\ntopics: { t: {} }\nendpoints:\n  - { path: /a, body: x }\n",
+        "seed: 1\ntopics: { t: {} }\nendpoints:\n  - { path: /a, stream: [ { follow: t } ] }\n",
     );
     write("2.yml", "endpoints:\n  - { path: /b, publish: t }\n");
     write("notes.txt", "not: a: scenario");
@@ -118,6 +138,59 @@ fn several_files_are_one_scenario_and_a_clash_names_both_places() {
     ] {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
+}
+
+#[test]
+fn files_beside_a_scenario_stay_in_its_folder() {
+    let around = tempfile::tempdir().unwrap();
+    let folder = around.path().join("scenario");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    fs::create_dir(&folder).unwrap();
+    fs::write(around.path().join("secret.txt"), "secret").unwrap();
+    write("site/index.html", "hello");
+    write(
+        "parts/b.yaml",
+        "endpoints:\n  - { path: /b, file: ../site/index.html }\n",
+    );
+    write(
+        "a.yaml",
+        "include: parts/b.yaml\nendpoints:\n  - { path: '/{rest...}', files: site, when: true }\n",
+    );
+    assert_eq!(check(&["a.yaml"], &folder), (0, "ok: 2 endpoints\n".into()));
+    // A link inside the folder is fine, one that leads out of it is not.
+    std::os::unix::fs::symlink("index.html", folder.join("site/copy.html")).unwrap();
+    std::os::unix::fs::symlink("../site", folder.join("site/again")).unwrap();
+    assert_eq!(check(&["a.yaml"], &folder), (0, "ok: 2 endpoints\n".into()));
+    std::os::unix::fs::symlink("../../secret.txt", folder.join("site/secret.txt")).unwrap();
+    let (code, text) = check(&["a.yaml"], &folder);
+    let expected = "`site/secret.txt` is outside the scenario's folder";
+    assert_eq!((code, text.contains(expected)), (1, true), "{text}");
+    write("c.yaml", "endpoints:\n  - { path: /c, file: site/secret.txt }\n");
+    let (code, text) = check(&["c.yaml"], &folder);
+    assert_eq!((code, text.contains(expected)), (1, true), "{text}");
+    // The folder is that of the file that was given, not that of the file that includes.
+    let (code, text) = check(&["b.yaml"], &folder.join("parts"));
+    let expected = "`../site/index.html` is outside the scenario's folder";
+    assert_eq!((code, text.contains(expected)), (1, true), "{text}");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = fs::File::create(folder.path().join("large.bin")).unwrap();
+    large.set_len((64 << 20) + 1).unwrap();
+    fs::write(
+        folder.path().join("a.yaml"),
+        "endpoints:\n  - { path: /a, file: large.bin }\n",
+    )
+    .unwrap();
+    let (code, text) = check(&["a.yaml"], folder.path());
+    let expected = "`large.bin` is larger than 64 MiB";
+    assert_eq!((code, text.contains(expected)), (1, true), "{text}");
 }
 
 #[test]
@@ -145,6 +218,12 @@ fn hostile_files_get_an_error_quickly() {
         "long-line.yaml",
         format!("name: [{}", "x, ".repeat(150_000)).as_bytes(),
     );
+    let many = "      - {}\n".repeat(12_000);
+    let data = "1, ".repeat(8_000);
+    write(
+        "inherited.yaml",
+        format!("endpoints:\n  - path: /a\n    json: [{data}]\n    attempts:\n{many}").as_bytes(),
+    );
     fs::create_dir(folder.path().join("empty-folder")).unwrap();
     for (name, expected) in [
         ("bomb.yaml", "budget exceeded"),
@@ -155,6 +234,7 @@ fn hostile_files_get_an_error_quickly() {
         ("nul.yaml", "NUL"),
         ("control.yaml", "not valid YAML"),
         ("long-line.yaml", "long-line.yaml:1:"),
+        ("inherited.yaml", "too large once its entries have inherited"),
         ("empty-folder", "no scenario in this folder"),
         ("bmob.yaml", "did you mean `bomb.yaml`?"),
     ] {

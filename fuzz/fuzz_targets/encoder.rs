@@ -32,8 +32,9 @@ struct Input {
 impl Input {
     fn style(&self) -> Style {
         let mut order = Style::STANDARD.order;
+        let fields = order.len();
         for (place, with) in self.order.iter().enumerate() {
-            order.swap(place, usize::from(*with) % order.len());
+            order.swap(place, usize::from(*with) % fields);
         }
         let eol = [Eol::Lf, Eol::Crlf, Eol::Cr][usize::from(self.eol) % 3];
         Style {

@@ -5,6 +5,7 @@
 mod banner;
 mod check;
 mod commands;
+mod explain;
 mod output;
 mod play;
 mod serve;
@@ -34,6 +35,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Check scenario files and show every mistake in them
     Check(check::CheckArgs),
+    /// Print what a scenario does, with everything that is inherited, defaulted and run written out
+    Explain(explain::ExplainArgs),
     /// Print what a client would receive, at once
     Play(play::PlayArgs),
     /// Print the JSON Schema of scenario files
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         None => serve::run(cli.serve),
         Some(Command::Serve(args)) => serve::run(*args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Play(args)) => play::run(args),
         Some(Command::Schema) => commands::schema(),
         Some(Command::Cert(args)) => commands::cert(&args),

@@ -13,7 +13,6 @@ use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
 use crate::clock::Clock;
 use crate::engine::Seed;
-
 use crate::scenario::diagnostic::render_all;
 use crate::scenario::load::{Origin, Seen, load_seen};
 use crate::scenario::{Scenario, duration};
@@ -46,8 +45,8 @@ pub(super) fn run(args: ServeArgs) -> u8 {
         true => Origin::BuiltIn,
         false => Origin::Paths(args.scenario.clone()),
     };
-    let (loaded, seen) = load_seen(&origin);
-    let scenario = match loaded {
+    let (outcome, seen) = load_seen(&origin);
+    let scenario = match outcome {
         Ok((scenario, warnings)) => {
             if !warnings.is_empty() {
                 print_diagnostics(&warnings);

@@ -7,6 +7,7 @@ pub mod decode;
 pub mod describe;
 pub mod diagnostic;
 pub mod duration;
+pub mod explain;
 pub mod file;
 pub mod load;
 pub mod model;

@@ -122,7 +122,8 @@ fn broken(source: &Arc<Source>, error: &serde_saphyr::Error) -> Diagnostic {
         .trim()
         .to_owned();
     let (message, hint) = in_our_words(&text);
-    Diagnostic::error(&span, message).maybe_hint(hint.map(str::to_owned).or_else(|| trap(source, at)))
+    let hint = hint.map(str::to_owned).or_else(|| trap(source, at));
+    Diagnostic::error(&span, message).maybe_hint(hint.or_else(|| in_brackets(&text)))
 }
 
 /// The parser's own words where a scenario's author can use them, ours where they speak of its API.
@@ -176,6 +177,12 @@ fn trap(source: &Source, at: usize) -> Option<String> {
         return Some("put the value in quotes".into());
     }
     line.contains('\t').then(|| "indent with spaces, not tabs".into())
+}
+
+/// Within brackets more characters end a text than outside.
+fn in_brackets(text: &str) -> Option<String> {
+    let hint = "inside [ ] and { } a text that holds { } [ ] or a comma must be in quotes";
+    text.starts_with("while parsing a flow").then(|| hint.to_owned())
 }
 
 fn start_of(text: &str, location: &Location) -> usize {

@@ -137,7 +137,11 @@ impl Compiler<'_> {
         if end.is_some_and(|end| !end.ends_with(b"\r\n\r\n") && !end.ends_with(b"\n\n")) {
             let message =
                 "this `raw_head` has no blank line at its end, so the body becomes part of the head";
-            self.warn(at, message, "end it with \"\\r\\n\\r\\n\" in double quotes");
+            self.warn(
+                file.span().unwrap_or(at),
+                message,
+                "end it with \"\\r\\n\\r\\n\" in double quotes",
+            );
         }
         Some(raw)
     }

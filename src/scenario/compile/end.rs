@@ -89,7 +89,10 @@ impl Compiler<'_> {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("use a number, or one of: {}", CODES.join(", ")),
             };
-            let message = format!("`{text}` is no error code of HTTP/2 (RFC 9113, section 7)");
+            let message = match text {
+                "" => "the error code is missing".to_owned(),
+                text => format!("`{text}` is no error code of HTTP/2 (RFC 9113, section 7)"),
+            };
             self.error_hint(&scalar.span, message, hint);
         }
         code

@@ -65,7 +65,7 @@ fn ending(path: &str) -> Option<&str> {
 }
 
 fn from_json(bytes: &[u8]) -> Result<Vec<Json>, String> {
-    match serde_json::from_slice(without_bom(bytes)).map_err(|e| e.to_string())? {
+    match serde_json::from_slice(without_bom(bytes)).map_err(|e| broken_json(&e, 1))? {
         Json::Array(entries) => Ok(entries),
         other => {
             let found = match other {
@@ -77,23 +77,46 @@ fn from_json(bytes: &[u8]) -> Result<Vec<Json>, String> {
     }
 }
 
+/// Where JSON is broken that begins in a certain line, and why.
+fn broken_json(error: &serde_json::Error, first: usize) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    let line = first + error.line().saturating_sub(1);
+    format!("line {line}, column {}: {what}", error.column())
+}
+
+fn broken_csv(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            pos: Some(pos),
+            expected_len,
+            len,
+        } => format!(
+            "line {}: the number of values is {len}, but the first row names {expected_len}",
+            pos.line()
+        ),
+        csv::ErrorKind::Utf8 { pos: Some(pos), .. } => format!("line {}: this is not UTF-8", pos.line()),
+        _ => error.to_string(),
+    }
+}
+
 /// One JSON value a line; empty lines are skipped.
 fn from_lines(bytes: &[u8]) -> Result<Vec<Json>, String> {
     let lines = without_bom(bytes).split(|byte| *byte == b'\n');
     let filled = lines
         .enumerate()
         .filter(|(_, line)| !line.trim_ascii().is_empty());
-    let read = |(i, line)| serde_json::from_slice(line).map_err(|e| format!("line {}: {e}", i + 1));
+    let read = |(i, line)| serde_json::from_slice(line).map_err(|e| broken_json(&e, i + 1));
     filled.map(read).collect()
 }
 
 /// The first row names the columns; all values are texts (RFC 4180).
 fn from_csv(bytes: &[u8]) -> Result<Vec<Json>, String> {
     let mut reader = csv::Reader::from_reader(without_bom(bytes));
-    let names = reader.headers().map_err(|e| e.to_string())?.clone();
+    let names = reader.headers().map_err(|e| broken_csv(&e))?.clone();
     let mut entries = Vec::new();
     for row in reader.records() {
-        let row = row.map_err(|e| e.to_string())?;
+        let row = row.map_err(|e| broken_csv(&e))?;
         let fields = names.iter().zip(row.iter());
         let entry: Map<String, Json> = fields.map(|(n, v)| (n.to_owned(), v.into())).collect();
         entries.push(Json::Object(entry));
@@ -124,9 +147,9 @@ mod tests {
         assert_eq!(rows, [json!({"a": "1", "b": "x, y"}), json!({"a": "", "b": ""})]);
         for (result, expected) in [
             (from_json(b"{}"), "it holds a mapping"),
-            (from_json(b"[1,"), "line 1 column 3"),
-            (from_lines(b"1\n2 3\n"), "line 2: "),
-            (from_csv(b"a,b\n1\n"), "line: 2"),
+            (from_json(b"[1,"), "line 1, column 3: "),
+            (from_lines(b"1\n2 3\n"), "line 2, column 3: "),
+            (from_csv(b"a,b\n1\n"), "line 2: the number of values is 1"),
         ] {
             let error = result.unwrap_err();
             assert!(error.contains(expected), "{error}");

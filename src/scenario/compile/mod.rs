@@ -102,9 +102,7 @@ pub fn compile_with(
             number += 1;
         }
     }
-    compiler.warn_of_topics();
-    compiler.warn_of_scripts();
-    compiler.warn_of_endpoints(&endpoints);
+    compiler.warn_of_what_never_happens(&endpoints);
     compiler.finish(Scenario {
         name,
         seed,

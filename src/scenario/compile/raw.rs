@@ -25,6 +25,7 @@ impl Compiler<'_> {
         at: &Span,
         names: &[String],
     ) -> Option<Raw> {
+        let at = file.span().unwrap_or(at);
         let pieces: Vec<Option<RawPiece>> = file.0.iter().map(|piece| self.piece(piece, names)).collect();
         let split = split.and_then(|s| self.split(s, names));
         let pieces: Vec<RawPiece> = pieces.into_iter().collect::<Option<_>>()?;
@@ -149,6 +150,14 @@ fn from_hex(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn from_base64(text: &str) -> Result<Vec<u8>, String> {
+    let digit = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c) || c.is_whitespace();
+    if let Some((i, c)) = text.chars().enumerate().find(|(_, c)| !digit(*c)) {
+        let c = c.escape_debug();
+        return Err(format!(
+            "`{c}`, character {} of this text, is no digit of base64",
+            i + 1
+        ));
+    }
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let decoded = base64::engine::general_purpose::STANDARD.decode(&text);
     decoded.map_err(|error| {

@@ -2,13 +2,30 @@
 
 use super::Compiler;
 use super::choice::falls_through;
-use crate::scenario::diagnostic::{Diagnostic, Span};
+use crate::scenario::diagnostic::{Diagnostic, Severity, Span};
 use crate::scenario::model::{Endpoint, Methods};
 
+/// Pairs of endpoints that are compared: a warning is not worth more time.
+const MOST_PAIRS: usize = 10_000_000;
+
 impl Compiler<'_> {
+    /// What is of no use: asked only once nothing is wrong, as mistakes have it follow.
+    pub(super) fn warn_of_what_never_happens(&mut self, endpoints: &[(Span, Endpoint)]) {
+        if self.errors.iter().all(|d| d.severity == Severity::Warning) {
+            self.warn_of_topics();
+            self.warn_of_scripts();
+            self.warn_of_endpoints(endpoints);
+        }
+    }
+
     /// Endpoints behind one that takes all their requests.
-    pub(super) fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
+    fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
+        let mut pairs = 0;
         for (i, (span, endpoint)) in endpoints.iter().enumerate() {
+            pairs += i;
+            if pairs > MOST_PAIRS {
+                return;
+            }
             let before = endpoints[..i]
                 .iter()
                 .find(|(_, before)| takes_all_of(before, endpoint));

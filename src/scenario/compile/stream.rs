@@ -126,7 +126,35 @@ impl Compiler<'_> {
         {
             self.error(&p.span, format!("a probability is 0 to 1, not {}", p.value));
         }
-        let strike = match (&file.end, &file.stall) {
+        self.check_after(file);
+        let after = file.after.as_ref().map(|a| &a.value);
+        let events = after.and_then(|a| a.events.as_ref());
+        let bytes = after.and_then(|a| a.bytes.as_ref());
+        let time = after.and_then(|a| a.time.as_ref());
+        let fault = Fault {
+            probability,
+            events: events.and_then(|s| self.numbers(s)),
+            bytes: bytes.and_then(|s| self.sizes(s)),
+            time: time.and_then(|d| self.pace(d, &place.names)),
+            strike: self.strike(at, place)?,
+        };
+        Some(fault)
+    }
+
+    fn check_after(&mut self, file: &FaultFile) {
+        if let Some(after) = &file.after
+            && after.value.events.is_none()
+            && after.value.bytes.is_none()
+            && after.value.time.is_none()
+        {
+            let hint = "give it `events`, `bytes` or `time`, or remove it: then the fault strikes at once";
+            self.error_hint(&after.span, "`after` does not say after what", hint);
+        }
+    }
+
+    fn strike(&mut self, at: &At<FaultFile>, place: &Place) -> Option<Strike> {
+        let file = &at.value;
+        Some(match (&file.end, &file.stall) {
             (Some(_), Some(stall)) => {
                 let message = "a fault does one thing: it ends the stream, or stalls it for a while";
                 self.error_hint(&stall.0.span, message, "write a fault for each");
@@ -147,27 +175,6 @@ impl Compiler<'_> {
                 return None;
             }
             (end, None) => Strike::End(self.ending(end.as_ref(), file.code.as_ref(), ENDINGS)?),
-        };
-        let after = file.after.as_ref();
-        if let Some(after) = after
-            && after.value.events.is_none()
-            && after.value.bytes.is_none()
-            && after.value.time.is_none()
-        {
-            let hint = "give it `events`, `bytes` or `time`, or remove it: then the fault strikes at once";
-            self.error_hint(&after.span, "`after` does not say after what", hint);
-        }
-        let after = after.map(|a| &a.value);
-        Some(Fault {
-            probability,
-            events: after
-                .and_then(|a| a.events.as_ref())
-                .and_then(|s| self.numbers(s)),
-            bytes: after.and_then(|a| a.bytes.as_ref()).and_then(|s| self.sizes(s)),
-            time: after
-                .and_then(|a| a.time.as_ref())
-                .and_then(|d| self.pace(d, &place.names)),
-            strike,
         })
     }
 

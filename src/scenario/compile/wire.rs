@@ -122,7 +122,7 @@ impl Compiler<'_> {
                     ("crlf", Inside::Crlf),
                     ("bom", Inside::Bom),
                 ];
-                self.one_of(inside.as_ref(), "thing to cut into", &known)
+                self.one_of(inside.as_ref(), "place to cut inside", &known)
                     .map(SplitAt::Inside)
             }
             (None, None, None, None) => {

@@ -1,0 +1,58 @@
+//! `mock-sse explain`: a scenario as it is understood.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+use super::output::{FAILED, print_diagnostics, say, usage};
+use crate::scenario::explain::{explain, to_text};
+use crate::scenario::load::{Origin, load};
+use crate::scenario::pattern::Pattern;
+use crate::spelling::suggest;
+
+/// Arguments of `mock-sse explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The scenario: a file or a folder
+    #[arg(value_name = "FILE_OR_FOLDER")]
+    file: PathBuf,
+    /// Only the endpoints that have this path
+    #[arg(value_name = "/PATH")]
+    path: Option<String>,
+    /// How it is printed
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    format: Format,
+}
+
+pub(super) fn run(args: &ExplainArgs) -> u8 {
+    let scenario = match load(&Origin::Paths(vec![args.file.clone()])) {
+        Ok((scenario, warnings)) => {
+            if !warnings.is_empty() {
+                print_diagnostics(&warnings);
+            }
+            scenario
+        }
+        Err(diagnostics) => {
+            print_diagnostics(&diagnostics);
+            return FAILED;
+        }
+    };
+    let Some(explained) = explain(&scenario, args.path.as_deref()) else {
+        let path = args.path.as_deref().unwrap_or("");
+        let all = scenario
+            .endpoints
+            .iter()
+            .flat_map(|e| e.paths.iter().map(Pattern::source));
+        let all: Vec<&str> = all.collect();
+        return usage(format!(
+            "no endpoint has the path `{path}`: {}",
+            suggest(path, &all)
+        ));
+    };
+    match args.format {
+        Format::Json => say(format_args!("{explained:#}")),
+        Format::Text => say(to_text(&explained).trim_end()),
+    }
+    0
+}
