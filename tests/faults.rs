@@ -110,7 +110,7 @@ topics: { t: { history: 5 } }
 endpoints:
   - { path: /raw, faults: { after: { bytes: 100000 }, end: cut }, stream: [{ raw: { fill: 1MiB } }] }
   - { path: /cut, faults: { after: { bytes: 12 }, end: cut }, wire: { bom: true, split: { every: 5 } }, stream: [{ data: abcdefgh }] }
-  - { path: /topic, faults: { after: { bytes: 12 }, end: cut }, stream: [{ publish: { topic: t, data: abc } }, { follow: { topic: t, from: earliest } }] }
+  - { path: /topic, faults: { after: { bytes: 12 }, end: cut }, stream: [{ publish: { topic: t, data: abcdef } }, { follow: { topic: t, from: earliest } }] }
   - { path: /beats, faults: { after: { bytes: 8 }, end: cut }, heartbeat: 1ms, stream: [{ end: hold }] }
   - { path: /two, faults: [{ after: { bytes: 20 }, end: reset }, { after: { bytes: 10, events: 5 }, end: cut }], stream: [{ data: abcdefghijklmnop }] }
 ",
