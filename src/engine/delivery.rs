@@ -126,39 +126,62 @@ impl Performance {
 
     /// Writes bytes as fast as the network is to be, until a fault strikes.
     async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
-        loop {
-            let Some(outlet) = &mut self.outlet else {
-                return Ok(());
-            };
-            let arrived = outlet.arrived;
-            if bytes.is_empty() {
-                return Ok(());
+        while !bytes.is_empty() {
+            let Some(outlet) = &self.outlet else { return Ok(()) };
+            let strike = outlet.next_time().map(|time| self.began + time);
+            let until = strike.into_iter().chain([outlet.arrived]).min();
+            if until > Some(self.worker.clock().now()) {
+                self.undisturbed(until, sink).await?;
             }
-            if arrived > self.worker.clock().now() {
-                self.undisturbed(Some(arrived), sink).await?;
+            let elapsed = self.elapsed();
+            let Some(outlet) = &mut self.outlet else { return Ok(()) };
+            match outlet.strikes_in_time(elapsed) {
+                None => {}
+                Some(Blow::Stall(how_long)) => {
+                    self.silence(Some(how_long), sink).await?;
+                    continue;
+                }
+                Some(end) => {
+                    outlet.sever();
+                    return self.suffer(end, sink).await;
+                }
             }
-            let Some(outlet) = &mut self.outlet else {
-                return Ok(());
-            };
+            if outlet.arrived > self.worker.clock().now() {
+                continue;
+            }
             match outlet.piece(bytes) {
                 None => return Ok(()),
                 Some(Piece::Write(frame, pause)) => {
                     outlet.arrived = self.worker.clock().now() + pause;
                     sink.write(&[frame]).await?;
                 }
-                Some(Piece::Part(frame, length, Blow::Stall(how_long))) => {
-                    if length > 0 {
-                        sink.write(&[frame]).await?;
-                    }
-                    self.silence(Some(how_long), sink).await?;
-                }
                 Some(Piece::Part(frame, length, blow)) => {
-                    if length > 0 {
-                        sink.write_part(&frame, length).await?;
+                    self.part(sink, &frame, length, blow).await?;
+                    if matches!(blow, Blow::End(_)) {
+                        return Ok(());
                     }
-                    return self.suffer(blow, sink).await;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Writes so many bytes of a frame, then a fault strikes.
+    async fn part<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        frame: &Frame,
+        length: usize,
+        blow: Blow,
+    ) -> Result<(), Stop> {
+        match blow {
+            _ if length == 0 => {}
+            Blow::End(End::Cut { .. } | End::Reset) => sink.write_part(frame, length).await?,
+            _ => sink.write(std::slice::from_ref(frame)).await?,
+        }
+        if let (Blow::End(_), Some(outlet)) = (blow, &mut self.outlet) {
+            outlet.sever();
+        }
+        self.suffer(blow, sink).await
     }
 }
