@@ -134,7 +134,9 @@ impl Performance {
                 self.undisturbed(until, sink).await?;
             }
             let elapsed = self.elapsed();
-            let Some(outlet) = &mut self.outlet else { return Ok(()) };
+            let Some(outlet) = &mut self.outlet else {
+                return Ok(());
+            };
             match outlet.strikes_in_time(elapsed) {
                 None => {}
                 Some(Blow::Stall(how_long)) => {
