@@ -73,7 +73,7 @@ impl Performance {
         self.wrote = if held_up { now } else { due };
     }
 
-    async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+    pub(super) async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
         let due = self.next_heartbeat().unwrap_or(self.wrote);
         let at = due.saturating_sub(self.began);
         if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
