@@ -136,8 +136,8 @@ impl Performance {
 
     /// Subscribes if a topic comes next, before what precedes it is written.
     fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
-        while self.plan.follow_is_next(elapsed) {
-            match self.plan.next(elapsed) {
+        while let Some(cue) = self.plan.follow_ahead(elapsed) {
+            match cue {
                 Cue::Follow(branch, what) => self.subscribe(branch, what)?,
                 Cue::Fail(why) => return Err(why),
                 _ => return Ok(()),

@@ -221,7 +221,7 @@ impl Plan {
                 return Ok(cue);
             }
             let Some(at) = self.earliest()? else {
-                return Ok(self.nothing_runs());
+                return Ok(self.nothing_runs(elapsed));
             };
             let (due, step) = {
                 let branch = self.branch(at)?;
@@ -265,9 +265,15 @@ impl Plan {
     }
 
     /// No branch goes on by itself: either some wait, or all is done.
-    fn nothing_runs(&self) -> Cue {
+    fn nothing_runs(&self, elapsed: Duration) -> Cue {
         use crate::scenario::model::End;
         match self.branches.iter().flatten().next() {
+            // A stall that is the last step takes its time, too.
+            Some(Branch {
+                state: State::Done,
+                due,
+                ..
+            }) if *due > elapsed => Cue::Wait(*due),
             Some(Branch {
                 state: State::Done, ..
             })
