@@ -2,7 +2,7 @@
 #
 #   docker build -t mock-sse .
 #   docker run --rm -p 4043:4043 mock-sse
-#   docker run --rm -p 4043:4043 -v ./scenarios:/scenarios:ro -v mock-sse-certs:/certs mock-sse
+#   docker run --rm -p 4043:4043 -v ./my-scenario:/scenarios:ro -v mock-sse-certs:/certs mock-sse
 #
 # Any image with Rust's musl target and a C compiler for it can build: --build-arg BUILDER=IMAGE.
 ARG BUILDER=rust:1.95-alpine

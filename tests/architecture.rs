@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "text.rs",
     "random.rs",
     "spelling.rs",
+    "name.rs",
     "scenario",
     "expr",
     "matching",
@@ -84,7 +85,14 @@ fn the_pure_rooms_import_nothing_above_them() {
     ];
     nowhere(PURE, &above, &[]);
     nowhere(
-        &["clock.rs", "topic", "session.rs", "engine"],
+        &[
+            "clock.rs",
+            "topic",
+            "board.rs",
+            "state.rs",
+            "session.rs",
+            "engine",
+        ],
         &["crate::server", "crate::app", "crate::cli", "crate::watch"],
         &[],
     );
@@ -101,7 +109,15 @@ fn expressions_know_neither_scenarios_nor_plans() {
 
 #[test]
 fn only_the_clock_sleeps() {
-    let rest = ["engine", "topic", "session.rs", "play.rs", "app.rs"];
+    let rest = [
+        "engine",
+        "topic",
+        "board.rs",
+        "state.rs",
+        "session.rs",
+        "play.rs",
+        "app.rs",
+    ];
     nowhere(
         &rest,
         &["tokio::time::sleep", "thread::sleep", "time::interval"],

@@ -76,7 +76,14 @@ fn what_no_endpoint_takes_is_told_why() {
         ("GET", "/chat/a/b", &[], "", 404, "no endpoint"),
         ("GET", "/chat/%zz", &[], "", 400, "percent-escape"),
         ("GET", "/list", &[], "", 405, "POST, DELETE"),
-        ("GET", "/when", &[], "", 404, "its condition `when` does not hold"),
+        (
+            "GET",
+            "/when",
+            &[],
+            "",
+            404,
+            "its conditions (`when`) do not hold",
+        ),
         ("POST", "/when", &json, "{", 400, "not valid JSON"),
     ] {
         let answer = server.send(method, path, headers, body.as_bytes());

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::connections::{Order, Registered};
 use super::stage::Stage;
+use crate::expr::RenderError;
 use crate::plan::{Publication, Setting, render_setting};
 use crate::scenario::Scenario;
 use crate::scenario::model::Disconnect;
+use crate::state::ApplyError;
 
 impl Stage {
     /// Publishes messages in order; answers with how many followers they reached.
@@ -32,9 +34,9 @@ impl Stage {
     }
 
     /// Changes the state, as a whole or not at all.
-    pub(super) fn set(&self, scenario: &Scenario, setting: &Setting) -> Result<(), String> {
+    pub(super) fn set(&self, scenario: &Scenario, setting: &Setting) -> Result<(), ApplyError<RenderError>> {
         let change = || render_setting(setting, &scenario.expressions);
-        let applied = self.state.apply(change).map_err(|error| error.to_string());
+        let applied = self.state.apply(change);
         self.board.changed();
         applied
     }

@@ -93,6 +93,7 @@ impl Stage {
             last_event_id: None,
             began,
             wrote: began,
+            quiet: began,
             waits: Waits::begin(self.board.stamp()),
             outlet: None,
             held: false,

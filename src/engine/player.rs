@@ -25,6 +25,8 @@ pub struct Performance {
     pub(super) began: Duration,
     /// When something was last written, on the clock: heartbeats count from there.
     pub(super) wrote: Duration,
+    /// Until when a step wants silence, on the clock.
+    pub(super) quiet: Duration,
     pub(super) waits: Waits,
     pub(super) outlet: Option<Box<Outlet>>,
     /// The script is over, but the stream stays open, with heartbeats.
@@ -60,6 +62,9 @@ pub enum NotBegun {
     /// The server stops, or somebody ended it.
     Ordered,
 }
+
+/// Why a stream is cut that cannot go on where it stopped.
+const TOO_LATE: &str = "the history no longer holds the client's last event id";
 
 /// Whoever interrupts a performance.
 enum Stop {
@@ -110,7 +115,7 @@ impl Performance {
 
     /// What is done about an id to resume behind that is no longer known.
     pub fn gap(&self) -> Option<Gap> {
-        self.waits.newest().and_then(|relay| relay.subscription.gap())
+        self.waits.gap()
     }
 
     /// Waits until the head is due, and subscribes if the script begins with a topic: whoever has
@@ -197,7 +202,7 @@ impl Performance {
         loop {
             let failed = match plan.next(Duration::MAX) {
                 Cue::Publish(all) => stage.publish(&scenario, all).err().map(|e| e.to_string()),
-                Cue::Set(setting) => stage.set(&scenario, &setting).err(),
+                Cue::Set(setting) => stage.set(&scenario, &setting).err().map(|e| e.to_string()),
                 Cue::Signal(name) => {
                     stage.board.signal(&name);
                     None
@@ -235,12 +240,16 @@ impl Performance {
             return self.wait(None, sink).await;
         }
         if !self.plan.is_mid_event() {
-            if let Some((branch, satisfied)) = self.waits.expired(elapsed) {
+            if let Some((branch, until, satisfied)) = self.waits.expired(elapsed) {
+                // The schedule goes on from when the time was up, not from when that was noticed.
                 match satisfied {
-                    true => self.plan.release(branch, elapsed),
-                    false => self.plan.time_up(branch, elapsed),
+                    true => self.plan.release(branch, until),
+                    false => self.plan.time_up(branch, until),
                 }
                 return Ok(());
+            }
+            if self.gap() == Some(Gap::Error) {
+                return Err(failed(TOO_LATE.into()));
             }
             if let Some(came) = self.waits.backlog() {
                 return self.receive(came, sink).await;
@@ -263,7 +272,7 @@ impl Performance {
             Cue::End(end) => Err(Stop::Over(Outcome::Ended(end))),
             Cue::Fail(why) => Err(failed(why)),
             Cue::Quiet(until) => {
-                self.wrote = self.wrote.max(self.began + until);
+                self.quiet = self.quiet.max(self.began + until);
                 Ok(())
             }
             effect => self.cause(effect).await.map_err(failed),
@@ -279,7 +288,7 @@ impl Performance {
                 .publish(&scenario, all)
                 .map(drop)
                 .map_err(|e| e.to_string())?,
-            Cue::Set(setting) => self.stage.set(&scenario, &setting)?,
+            Cue::Set(setting) => self.stage.set(&scenario, &setting).map_err(|e| e.to_string())?,
             Cue::Signal(name) => self.stage.board.signal(&name),
             Cue::Disconnect(which) => self.stage.disconnect(&which, &self.live),
             Cue::Offline(how_long) => self.stage.go_offline(how_long).await,
@@ -320,14 +329,7 @@ impl Performance {
                 self.plan.release(branch, self.elapsed());
                 Ok(())
             }
-            Came::Message { relay, message, live } => {
-                if self.waits.relay(relay).subscription.gap() == Some(Gap::Error) {
-                    return Err(failed(
-                        "the history no longer holds the client's last event id".into(),
-                    ));
-                }
-                self.relay(relay, &message, live, sink).await
-            }
+            Came::Message { relay, message, live } => self.relay(relay, &message, live, sink).await,
         }
     }
 
@@ -437,7 +439,7 @@ impl Performance {
 
     fn next_heartbeat(&self) -> Option<Duration> {
         let heartbeat = self.plan.script().heartbeat.as_ref()?;
-        Some(self.wrote + heartbeat.every)
+        Some(self.wrote.max(self.quiet) + heartbeat.every)
     }
 
     /// Heartbeats count from when something was due, not from when its write finished: they do not

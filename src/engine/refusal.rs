@@ -7,12 +7,14 @@ use crate::matching::{self, Miss};
 use crate::plan::PublishFault;
 use crate::request::Request;
 use crate::scenario::Scenario;
+use crate::state::ApplyError;
 
 /// Why a request gets an error instead of its endpoint's answer.
 pub(super) enum Refusal {
     Params(BadParams),
     Render(RenderError),
     Publish(PublishFailure),
+    /// The shared state does not take it.
     State(String),
     /// The endpoint has as many streams open as it may have.
     Full(usize),
@@ -23,6 +25,15 @@ pub(super) enum Refusal {
 impl From<RenderError> for Refusal {
     fn from(error: RenderError) -> Refusal {
         Refusal::Render(error)
+    }
+}
+
+impl From<ApplyError<RenderError>> for Refusal {
+    fn from(error: ApplyError<RenderError>) -> Refusal {
+        match error {
+            ApplyError::Change(error) => Refusal::Render(error),
+            limit => Refusal::State(limit.to_string()),
+        }
     }
 }
 

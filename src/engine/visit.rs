@@ -111,8 +111,7 @@ impl Visit<'_> {
                 scope: self.scope.clone(),
                 moment: self.moment,
             };
-            let set = self.engine.stage.set(&self.scenario, &setting);
-            set.map_err(Refusal::State)?;
+            self.engine.stage.set(&self.scenario, &setting)?;
         }
         let mut reached = None;
         for publish in &effects.publish {
@@ -242,6 +241,7 @@ impl Visit<'_> {
             last_event_id,
             began,
             wrote: began,
+            quiet: began,
             waits: Waits::begin(engine.session.board.stamp()),
             outlet,
             held: false,

@@ -8,7 +8,7 @@ use futures_util::future::{FutureExt, select_all};
 use super::stage::Stage;
 use crate::plan::{Awaiting, BranchId, Following, Wanted};
 use crate::scenario::Scenario;
-use crate::scenario::model::{From, Selector, TopicRules};
+use crate::scenario::model::{From, Gap, Selector, TopicRules};
 use crate::topic::{Message, PublishError, Start, Subscription, TooSlow};
 
 /// A subscription under way.
@@ -67,9 +67,14 @@ impl Waits {
         }
     }
 
-    /// The relay begun last.
-    pub(super) fn newest(&self) -> Option<&Relay> {
-        self.relays.last()
+    /// The strictest rule that was applied because messages are missing before a relay's first.
+    pub(super) fn gap(&self) -> Option<Gap> {
+        let gaps = self.relays.iter().filter_map(|relay| relay.subscription.gap());
+        gaps.max_by_key(|gap| match gap {
+            Gap::Replay => 0,
+            Gap::Live => 1,
+            Gap::Error => 2,
+        })
     }
 
     pub(super) fn relay(&mut self, index: usize) -> &mut Relay {
@@ -129,14 +134,17 @@ impl Waits {
         relays.chain(pending).min()
     }
 
-    /// Takes out those that have waited long enough, and whether they got what they waited for.
-    pub(super) fn expired(&mut self, elapsed: Duration) -> Option<(BranchId, bool)> {
-        let late = |until: Option<Duration>| until.is_some_and(|until| until <= elapsed);
-        if let Some(at) = self.relays.iter().position(|relay| late(relay.until)) {
-            return Some((self.close(at), true));
+    /// Takes out one that has waited long enough, when its time was up, and whether it got what it
+    /// waited for.
+    pub(super) fn expired(&mut self, elapsed: Duration) -> Option<(BranchId, Duration, bool)> {
+        let late = |until: Option<Duration>| until.filter(|until| *until <= elapsed);
+        let relay = self.relays.iter().enumerate();
+        if let Some((at, until)) = { relay }.find_map(|(at, relay)| Some((at, late(relay.until)?))) {
+            return Some((self.close(at), until, true));
         }
-        let at = self.pending.iter().position(|p| late(p.awaiting.until))?;
-        Some((self.pending.remove(at).branch, false))
+        let mut pending = self.pending.iter().enumerate();
+        let (at, until) = pending.find_map(|(at, p)| Some((at, late(p.awaiting.until)?)))?;
+        Some((self.pending.remove(at).branch, until, false))
     }
 
     /// Takes one message off a relay's count. When it was the last, the branch goes on.

@@ -131,9 +131,9 @@ impl RequestScope {
         }
     }
 
-    /// Gives a `let` name its value.
-    pub fn bind(&self, name: &str, value: Value) {
-        lock(&self.inner.names).insert(name.to_owned(), value);
+    /// Gives a `let` name its value; answers with the one it had.
+    pub fn bind(&self, name: &str, value: Value) -> Option<Value> {
+        lock(&self.inner.names).insert(name.to_owned(), value)
     }
 
     /// The request's own id to resume from; empty if absent.

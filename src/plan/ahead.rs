@@ -1,10 +1,11 @@
-//! Looking ahead: where a client resumes, and how long a body will be.
+//! Looking ahead: where a client resumes, how long a body will be, whether a topic comes next.
 
 use std::time::Duration;
 
-use super::cue::Cue;
-use super::script::Plan;
-use crate::scenario::model::End;
+use super::cue::{BranchId, Cue};
+use super::script::{IDLE_STEPS, Plan};
+use crate::expr::RenderError;
+use crate::scenario::model::{Action, End};
 
 /// Cues in which the client's last event is looked for.
 const FAR: usize = 20_000;
@@ -24,7 +25,7 @@ impl Plan {
                 // The last piece of an event counts, not those before it.
                 Cue::Send(write) if write.events > 0 && ahead.last_id.as_deref() == Some(id) => {
                     let passed = ahead.due();
-                    ahead.output.shift(passed);
+                    ahead.output.restart(&self.script.wire, passed);
                     ahead
                         .branches
                         .iter_mut()
@@ -58,5 +59,60 @@ impl Plan {
             }
         }
         Err("the body is too long for its length to be known beforehand".into())
+    }
+
+    /// Whether the next cue is a topic to relay and due at once: the player subscribes before it
+    /// writes what comes first, so that a client that has seen the write misses nothing. Steps that
+    /// only lead to others are done on the way.
+    pub fn follow_is_next(&mut self, elapsed: Duration) -> bool {
+        for _ in 0..IDLE_STEPS {
+            match self.leads_on(elapsed) {
+                Ok(None) => {}
+                Ok(Some(follow)) => return follow,
+                Err((at, error)) => {
+                    if let Some(Some(branch)) = self.branches.get_mut(at) {
+                        branch.failed = Some(error);
+                    }
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    /// Does the next step if it only leads to others; else answers whether it is a topic to relay.
+    fn leads_on(&mut self, elapsed: Duration) -> Result<Option<bool>, (BranchId, RenderError)> {
+        if self.output.is_busy() {
+            return Ok(Some(false));
+        }
+        let Ok(Some(at)) = self.earliest() else {
+            return Ok(Some(false));
+        };
+        if self.output.is_busy() {
+            return Ok(Some(false));
+        }
+        let Some(Some(branch)) = self.branches.get_mut(at) else {
+            return Ok(Some(false));
+        };
+        let ready = branch.due <= elapsed && branch.failed.is_none() && !branch.gathers();
+        match branch.peek().filter(|_| ready).map(|step| &step.action) {
+            Some(Action::Follow(_)) => Ok(Some(true)),
+            Some(
+                Action::Wait
+                | Action::Let(_)
+                | Action::If { .. }
+                | Action::Choose(_)
+                | Action::Repeat { .. }
+                | Action::ForEach(_)
+                | Action::Parallel(_),
+            ) => {
+                let Some((steps, place)) = branch.take() else {
+                    return Ok(Some(false));
+                };
+                let done = self.perform(at, &steps[place].action, elapsed);
+                done.map(|_| None).map_err(|error| (at, error))
+            }
+            _ => Ok(Some(false)),
+        }
     }
 }

@@ -90,6 +90,8 @@ struct Round {
     every: Option<Pace>,
     left: Option<u64>,
     condition: Option<Expr>,
+    /// The condition is to be asked before the round begins.
+    asks: bool,
     /// When the round was due by the schedule.
     due: Duration,
 }
@@ -99,6 +101,8 @@ struct Round {
 struct Each {
     items: Arc<[Json]>,
     at: usize,
+    /// What the name stands for around the list.
+    outer: Option<Value>,
     rules: Arc<ForEach>,
     due: Duration,
 }
@@ -185,6 +189,16 @@ impl Branch {
                 self.state = State::Done;
                 return Ok(None);
             };
+            if let Kind::Round(round) = &mut level.kind
+                && std::mem::take(&mut round.asks)
+                && let Some(condition) = round.condition.clone()
+            {
+                let moment = self.moment(around);
+                if !around.expressions.holds(&condition, &self.scope, moment)? {
+                    self.levels.pop();
+                }
+                continue;
+            }
             if level.at < level.steps.len() {
                 let place = (level.steps.clone(), level.at);
                 level.at += 1;
@@ -193,8 +207,9 @@ impl Branch {
                 self.next = Some(place);
                 return Ok(None);
             }
-            if let Some(gathered) = self.finish_level(around)? {
-                return Ok(Some(gathered));
+            let gathered = self.finish_level(around)?;
+            if gathered.is_some() || self.next.is_some() {
+                return Ok(gathered);
             }
         }
         Err(wild())
@@ -224,9 +239,16 @@ impl Branch {
             self.begin_round(around)?;
             return Ok(None);
         }
-        let level = self.levels.pop();
-        let gathers = level.is_some_and(|level| matches!(level.kind, Kind::Gather));
-        Ok(if gathers { self.gathered.take() } else { None })
+        Ok(match self.levels.pop().map(|level| level.kind) {
+            Some(Kind::Gather) => self.gathered.take(),
+            Some(Kind::Each(each)) => {
+                if let Some(outer) = each.outer {
+                    self.scope.bind(&each.rules.name, outer);
+                }
+                None
+            }
+            _ => None,
+        })
     }
 
     /// Steps inside the step at hand.
@@ -238,6 +260,11 @@ impl Branch {
     pub(super) fn gather(&mut self, steps: Steps) {
         self.gathered = Some(Gathered::default());
         self.push(steps, Kind::Gather);
+    }
+
+    /// Whether bytes are gathered for one write.
+    pub(super) fn gathers(&self) -> bool {
+        self.gathered.is_some()
     }
 
     /// Where bytes go while they are gathered.
@@ -263,6 +290,7 @@ impl Branch {
             every: repetition.every.clone(),
             left: repetition.times,
             condition: repetition.condition.clone(),
+            asks: false,
             due: self.due,
         };
         self.push(steps, Kind::Round(Box::new(round)));
@@ -291,6 +319,7 @@ impl Branch {
         let each = Each {
             items,
             at: 0,
+            outer: None,
             rules: rules.clone(),
             due: self.due,
         };
@@ -300,9 +329,12 @@ impl Branch {
 
     /// Moves on to the round's time: by the schedule, which does not drift when a round takes long.
     fn begin_round(&mut self, around: &Surroundings) -> Result<(), RenderError> {
-        let (every, condition) = match self.levels.last().map(|level| &level.kind) {
-            Some(Kind::Round(round)) => (round.every.clone(), round.condition.clone()),
-            Some(Kind::Each(each)) => (each.rules.every.clone(), None),
+        let (every, conditional) = match self.levels.last_mut().map(|level| &mut level.kind) {
+            Some(Kind::Round(round)) => {
+                round.asks = round.condition.is_some();
+                (round.every.clone(), round.asks)
+            }
+            Some(Kind::Each(each)) => (each.rules.every.clone(), false),
             _ => return Ok(()),
         };
         if let Some(every) = every {
@@ -316,16 +348,19 @@ impl Branch {
                 self.due = self.due.max(due);
             }
         }
-        if let Some(condition) = condition {
-            let moment = self.moment(around);
-            if !around.expressions.holds(&condition, &self.scope, moment)? {
-                self.levels.pop();
-                return Ok(());
-            }
+        if conditional {
+            // Asked when the round is due, not when the one before it is done.
+            let action = Action::Wait;
+            let after = Pace::ZERO;
+            self.next = Some((Arc::from([Step { after, action }]), 0));
+            return Ok(());
         }
-        if let Some(Kind::Each(each)) = self.levels.last().map(|level| &level.kind) {
+        if let Some(Kind::Each(each)) = self.levels.last_mut().map(|level| &mut level.kind) {
             let item = Value::from(Serde(each.items[each.at].clone()));
-            self.scope.bind(&each.rules.name, item);
+            let before = self.scope.bind(&each.rules.name, item);
+            if each.at == 0 {
+                each.outer = before;
+            }
         }
         Ok(())
     }
@@ -342,38 +377,6 @@ impl Branch {
     pub(super) fn delay(&mut self, after: &Pace, around: &Surroundings) -> Result<Duration, RenderError> {
         let moment = self.moment(around);
         pace(after, &mut self.timing, around.expressions, &self.scope, moment)
-    }
-
-    /// Whether the next step is a topic to relay, or leads to one without anything in between:
-    /// walks on as far as that takes.
-    pub(super) fn follow_is_next(
-        &mut self,
-        elapsed: Duration,
-        around: &Surroundings,
-    ) -> Result<bool, RenderError> {
-        for _ in 0..IDLE_STEPS {
-            // What is gathered comes out when the next step is looked for: not here.
-            if self.gathered.is_some() || self.failed.is_some() {
-                return Ok(false);
-            }
-            if self.next.is_none() {
-                self.advance(around)?;
-            }
-            let Some(step) = self.peek().filter(|_| self.due <= elapsed) else {
-                return Ok(false);
-            };
-            match &step.action {
-                Action::Follow(_) => return Ok(true),
-                Action::Repeat { repetition, steps } => {
-                    let (repetition, steps) = (repetition.clone(), steps.clone());
-                    self.next = None;
-                    self.repeat(&repetition, steps, around)?;
-                }
-                Action::Wait => self.next = None,
-                _ => return Ok(false),
-            }
-        }
-        Ok(false)
     }
 }
 

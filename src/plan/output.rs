@@ -33,14 +33,7 @@ impl Output {
             gap: Pace::ZERO,
             due: Duration::ZERO,
         };
-        if wire.boms > 0 {
-            output.stage(
-                BOM.repeat(wire.boms.into()),
-                0,
-                wire.split.as_deref(),
-                Duration::ZERO,
-            );
-        }
+        output.begin(wire);
         output
     }
 
@@ -96,8 +89,23 @@ impl Output {
         self.draw
     }
 
-    /// Moves what is left to an earlier time.
-    pub(super) fn shift(&mut self, by: Duration) {
-        self.due = self.due.saturating_sub(by);
+    /// Moves what is left to an earlier time, behind a new body's byte order marks.
+    pub(super) fn restart(&mut self, wire: &Wire, by: Duration) {
+        let left = std::mem::take(&mut self.pieces);
+        let due = std::mem::take(&mut self.due).saturating_sub(by);
+        let gap = std::mem::replace(&mut self.gap, Pace::ZERO);
+        self.begin(wire);
+        if !left.is_empty() {
+            (self.due, self.gap) = (due, gap);
+            self.pieces.extend(left);
+        }
+    }
+
+    /// The byte order marks that are asked for.
+    fn begin(&mut self, wire: &Wire) {
+        if wire.boms > 0 {
+            let marks = BOM.repeat(wire.boms.into());
+            self.stage(marks, 0, wire.split.as_deref(), Duration::ZERO);
+        }
     }
 }

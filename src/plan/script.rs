@@ -21,7 +21,7 @@ use crate::scenario::model::{
 use crate::wire::{Frame, Style, encode};
 
 /// Steps that may pass without a cue before the script counts as running wild.
-const IDLE_STEPS: u32 = 10_000;
+pub(super) const IDLE_STEPS: u32 = 10_000;
 /// Branches of one stream at once.
 const MOST_BRANCHES: usize = 1_000;
 
@@ -214,31 +214,6 @@ impl Plan {
         }
     }
 
-    /// Whether the next cue is a topic to relay and due at once: the player subscribes before it
-    /// writes what comes first, so that a client that has seen the write misses nothing.
-    pub fn follow_is_next(&mut self, elapsed: Duration) -> bool {
-        if self.output.is_busy() {
-            return false;
-        }
-        let Ok(Some(at)) = self.earliest() else {
-            return false;
-        };
-        if self.output.is_busy() {
-            return false;
-        }
-        let around = surroundings(&self.scenario, self.seq, self.began_ms);
-        let Some(Some(branch)) = self.branches.get_mut(at) else {
-            return false;
-        };
-        match branch.follow_is_next(elapsed, &around) {
-            Ok(is) => is,
-            Err(error) => {
-                branch.failed = Some(error);
-                false
-            }
-        }
-    }
-
     pub(super) fn moment(&self, at: Duration) -> Moment {
         let elapsed_ms = at.as_millis() as u64;
         Moment {
@@ -286,6 +261,7 @@ impl Plan {
             return Ok(Some(Cue::Wait(self.output.due())));
         }
         let due = self.output.due();
+        self.due = due;
         let moment = self.moment(due);
         let Some(branch) = self.branches.iter().flatten().next() else {
             return Ok(None);
@@ -314,7 +290,7 @@ impl Plan {
     }
 
     /// The branch whose next step is due first; of several the one that was written first.
-    fn earliest(&mut self) -> Result<Option<BranchId>, RenderError> {
+    pub(super) fn earliest(&mut self) -> Result<Option<BranchId>, RenderError> {
         let mut at = 0;
         while at < self.branches.len() {
             self.prepare(at)?;
@@ -368,7 +344,7 @@ impl Plan {
         Ok(())
     }
 
-    fn perform(
+    pub(super) fn perform(
         &mut self,
         at: BranchId,
         action: &Action,

@@ -256,3 +256,45 @@ fn streams(choice: &Choice) -> bool {
         Choice::Attempts(entries) | Choice::Cases(entries) => entries.iter().any(|e| streams(&e.choice)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scenario::diagnostic::Source;
+
+    #[test]
+    fn endpoints_are_told_in_a_few_words() {
+        for (endpoint, expected, command) in [
+            (
+                "path: /a, stream: [ { data: a }, { data: b, every: 5s } ]",
+                "streams 1 event, then 1 event every 5s",
+                "curl -N http://h/a",
+            ),
+            (
+                "path: /a, attempts: [ { status: 503 }, { stream: [ { data: a }, { end: cut } ] } ]",
+                "attempt by attempt: answers 503; then streams 1 event, then cut",
+                "curl -N http://h/a",
+            ),
+            (
+                "path: '/{x}', host: '*.a.test:1', method: PUT, when: x == '1', end: reset",
+                "answers nothing: reset, under a condition",
+                "curl http://h/x -H 'host: www.a.test:1' -X PUT \
+                 -H 'content-type: application/json' -d '{\"msg\": \"hello\"}'",
+            ),
+            (
+                "path: /a, cases: [ { when: request.body, json: 1 }, { set: { a: 1 }, status: 204 } ]",
+                "case by case: answers JSON; or changes the state, answers 204",
+                "curl http://h/a",
+            ),
+        ] {
+            let yaml = format!("endpoints: [ {{ {endpoint} }} ]");
+            let source = Arc::new(Source::new("t.yaml", yaml));
+            let (scenario, _) = crate::scenario::compile(&[source]).unwrap();
+            let endpoint = &scenario.endpoints[0];
+            let said = (summary(endpoint), curl(endpoint, "http://h"));
+            assert_eq!(said, (expected.to_owned(), command.to_owned()));
+        }
+    }
+}

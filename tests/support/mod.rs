@@ -220,7 +220,8 @@ pub fn open_at(port: u16, path: &str) -> Stream {
     send_at(port, "GET", path, &[], b"")
 }
 
-fn send_at(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Stream {
+/// An exchange with a server at this port, read up to the answer's head.
+pub fn send_at(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Stream {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{port}\r\n");

@@ -98,7 +98,27 @@ pub(super) fn media_type(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::media_type;
+    use crate::scenario::diagnostic::Source;
+
+    #[test]
+    fn a_scenario_in_memory_has_no_files_beside_it() {
+        for yaml in [
+            "include: b.yaml\nendpoints: []",
+            "endpoints: [ { path: /a, file: a.txt } ]",
+            "endpoints: [ { path: '/{rest...}', files: site } ]",
+            "endpoints: [ { path: /a, stream: [ { raw: { file: a.bin } } ] } ]",
+        ] {
+            let errors = crate::scenario::compile(&[Arc::new(Source::new("memory", yaml))]).unwrap_err();
+            let said: Vec<&str> = errors.iter().map(|e| e.message.as_str()).collect();
+            assert!(
+                said.len() == 1 && said[0].ends_with("this scenario is in no folder"),
+                "{said:?}"
+            );
+        }
+    }
 
     #[test]
     fn media_types_go_by_the_name() {

@@ -5,6 +5,9 @@ use super::choice::falls_through;
 use crate::scenario::diagnostic::{Diagnostic, Severity, Span};
 use crate::scenario::model::{Endpoint, Methods};
 
+/// Pairs of endpoints that are compared: a warning is not worth more time.
+const MOST_PAIRS: usize = 10_000_000;
+
 impl Compiler<'_> {
     /// What is of no use: asked only once nothing is wrong, as mistakes have it follow.
     pub(super) fn warn_of_what_never_happens(&mut self, endpoints: &[(Span, Endpoint)]) {
@@ -17,7 +20,12 @@ impl Compiler<'_> {
 
     /// Endpoints behind one that takes all their requests.
     fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
+        let mut pairs = 0;
         for (i, (span, endpoint)) in endpoints.iter().enumerate() {
+            pairs += i;
+            if pairs > MOST_PAIRS {
+                return;
+            }
             let before = endpoints[..i]
                 .iter()
                 .find(|(_, before)| takes_all_of(before, endpoint));

@@ -174,7 +174,6 @@ impl Compiler<'_> {
         let names = self.topics[at].1.name.names();
         let place = Place::new(scope, names, Room::Feed);
         let steps = self.without_request(|this| this.steps(feed, &place));
-        self.uses.published.push(Named::Exactly(name.value.clone()));
         self.uses
             .published
             .push(Named::Fitting(self.topics[at].1.name.clone()));

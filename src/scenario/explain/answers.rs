@@ -71,11 +71,7 @@ fn effects(map: &mut Map<String, Json>, effects: &Effects) {
         put(map, "let", Some(lets));
     }
     if !effects.sets.is_empty() {
-        let sets: Map<String, Json> = effects
-            .sets
-            .iter()
-            .flat_map(|set| steps::assignments(set))
-            .collect();
+        let sets: Map<String, Json> = effects.sets.iter().flat_map(steps::assignments).collect();
         put(map, "set", Some(sets));
     }
     if !effects.publish.is_empty() {

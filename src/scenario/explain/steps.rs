@@ -41,45 +41,7 @@ fn action(map: &mut Map<String, Json>, action: &Action) {
             put(map, "bytes", Some(raw(bytes)));
             put(map, "split", bytes.split.as_ref().map(|s| split(s)));
         }
-        Action::OneWrite(inner) => {
-            says("one_write");
-            put(map, "steps", Some(steps(inner)));
-        }
         Action::Wait => says("wait"),
-        Action::Repeat {
-            repetition,
-            steps: inner,
-        } => {
-            says("repeat");
-            repeated(map, repetition);
-            put(map, "steps", Some(steps(inner)));
-        }
-        Action::ForEach(each) => {
-            says("for_each");
-            for_each(map, each);
-        }
-        Action::Choose(choices) => {
-            says("choose");
-            let choices = choices
-                .iter()
-                .map(|(weight, inner)| json!({ "weight": weight, "steps": steps(inner) }));
-            put(map, "choices", Some(choices.collect::<Vec<_>>()));
-        }
-        Action::If {
-            condition,
-            then,
-            otherwise,
-        } => {
-            says("if");
-            put(map, "condition", Some(condition.source()));
-            put(map, "then", (!then.is_empty()).then(|| steps(then)));
-            put(map, "else", (!otherwise.is_empty()).then(|| steps(otherwise)));
-        }
-        Action::Parallel(branches) => {
-            says("parallel");
-            let branches = branches.iter().map(|inner| json!({ "steps": steps(inner) }));
-            put(map, "branches", Some(branches.collect::<Vec<_>>()));
-        }
         Action::Let(lets) => {
             says("let");
             let lets = lets.iter().map(|(name, value)| (name.clone(), tree(value)));
@@ -131,6 +93,53 @@ fn action(map: &mut Map<String, Json>, action: &Action) {
             says("end");
             put(map, "how", Some(ending(*end)));
         }
+        holder => holding(map, holder),
+    }
+}
+
+/// Steps that hold other steps.
+fn holding(map: &mut Map<String, Json>, action: &Action) {
+    let mut says = |what: &str| put(map, "do", Some(what));
+    match action {
+        Action::OneWrite(inner) => {
+            says("one_write");
+            put(map, "steps", Some(steps(inner)));
+        }
+        Action::Repeat {
+            repetition,
+            steps: inner,
+        } => {
+            says("repeat");
+            repeated(map, repetition);
+            put(map, "steps", Some(steps(inner)));
+        }
+        Action::ForEach(each) => {
+            says("for_each");
+            for_each(map, each);
+        }
+        Action::Choose(choices) => {
+            says("choose");
+            let choices = choices
+                .iter()
+                .map(|(weight, inner)| json!({ "weight": weight, "steps": steps(inner) }));
+            put(map, "choices", Some(choices.collect::<Vec<_>>()));
+        }
+        Action::If {
+            condition,
+            then,
+            otherwise,
+        } => {
+            says("if");
+            put(map, "condition", Some(condition.source()));
+            put(map, "then", (!then.is_empty()).then(|| steps(then)));
+            put(map, "else", (!otherwise.is_empty()).then(|| steps(otherwise)));
+        }
+        Action::Parallel(branches) => {
+            says("parallel");
+            let branches = branches.iter().map(|inner| json!({ "steps": steps(inner) }));
+            put(map, "branches", Some(branches.collect::<Vec<_>>()));
+        }
+        _ => {}
     }
 }
 

@@ -10,6 +10,8 @@ const TIMES: &[&str] = &["after", "every", "for", "gap", "delay", "time", "stall
 const STEPS: &[&str] = &["stream", "finally", "feed", "steps", "then", "else"];
 /// Keys whose lists are data.
 const JSON: &[&str] = &["data", "json", "in"];
+/// Keys that say nothing that the step has not said.
+const SILENT: &[&str] = &["how", "condition", "name", "names", "state"];
 /// Keys that begin a block, whose value is its title.
 const TITLES: &[&str] = &["endpoint", "topic"];
 
@@ -69,7 +71,7 @@ fn line(out: &mut String, depth: usize, key: &str, value: &Json) {
                 }
             }
         }
-        Json::Object(map) if map.values().any(|v| v.is_array() || v.is_object()) => {
+        Json::Object(map) if !map.is_empty() && !JSON.contains(&key) => {
             let _ = writeln!(out, "{space}{key}:");
             for (key, value) in map {
                 line(out, depth + 1, key, value);
@@ -99,10 +101,11 @@ fn step(out: &mut String, depth: usize, number: usize, step: &Json) {
         .filter(|(key, _)| !["after", "do"].contains(&key.as_str()));
     let (inner, flat): (Vec<_>, Vec<_>) =
         own.partition(|(key, value)| below(value) || STEPS.contains(&key.as_str()));
-    let flat: Vec<String> = flat
-        .iter()
-        .map(|(key, value)| format!("{key} {}", shown(key, value)))
-        .collect();
+    let said = |(key, value): &(&String, &Json)| match SILENT.contains(&key.as_str()) {
+        true => shown(key, value),
+        false => format!("{key} {}", shown(key, value)),
+    };
+    let flat: Vec<String> = flat.iter().map(said).collect();
     words.push(flat.join(", "));
     let words = words.join(" ");
     let _ = writeln!(out, "{}{number}. {}", indent(depth), words.trim_end());

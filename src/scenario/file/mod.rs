@@ -4,6 +4,7 @@
 
 mod answer;
 mod endpoint;
+mod relay;
 mod short;
 mod step;
 mod topic;
@@ -13,6 +14,7 @@ pub use answer::{
     LimitsFile, PublishFile, PublishRulesFile, SplitFile, ThrottleFile, WireFile,
 };
 pub use endpoint::{CorsFile, CorsRulesFile, EndpointFile, EntryFile};
+pub use relay::*;
 pub use step::*;
 pub use topic::{HistoryFile, HistoryRulesFile, TopicFile};
 

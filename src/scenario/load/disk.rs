@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::neighbour;
 use super::seen::{Looked, Seen};
-use super::{neighbour, parent};
 use crate::scenario::compile::{FileFault, Files};
 use crate::scenario::diagnostic::Source;
 
@@ -41,6 +41,11 @@ pub(super) struct Disk {
     seen: RefCell<Seen>,
 }
 
+/// The folder of a file; empty for one that is named without, so that names stay short.
+fn beside(file: &Path) -> PathBuf {
+    file.parent().map(Path::to_owned).unwrap_or_default()
+}
+
 fn fault(message: impl Into<String>) -> FileFault {
     FileFault {
         message: message.into(),
@@ -59,7 +64,7 @@ impl Disk {
     /// A scenario file that the user named, and the folder it may read in.
     pub fn given(&self, name: &str, file: &Path, root: &Path) {
         let home = Home {
-            folder: parent(file).to_owned(),
+            folder: beside(file),
             root: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
         };
         self.homes.borrow_mut().insert(name.to_owned(), home);
@@ -219,7 +224,7 @@ impl Files for Disk {
             hint: error.hint,
         })?;
         let root = self.homes.borrow()[&from.name].root.clone();
-        let folder = parent(&named).to_owned();
+        let folder = beside(&named);
         self.homes
             .borrow_mut()
             .insert(source.name.clone(), Home { folder, root });

@@ -129,7 +129,55 @@ fn contents(path: &Path) -> io::Result<State> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Origin, load_seen};
     use super::*;
+
+    #[test]
+    fn everything_that_a_scenario_reads_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write(
+            "a.yaml",
+            "include: parts/b.yaml\nendpoints: [ { path: /a, file: a.txt } ]\n",
+        );
+        write(
+            "parts/b.yaml",
+            "endpoints: [ { path: '/b/{rest...}', files: site } ]\n",
+        );
+        write("parts/site/deep/x.txt", "x");
+        write("a.txt", "a");
+        let origin = Origin::Paths(vec![folder.path().join("a.yaml")]);
+        for (name, before) in [
+            (
+                "a.yaml",
+                fs::read_to_string(folder.path().join("a.yaml")).unwrap(),
+            ),
+            (
+                "parts/b.yaml",
+                fs::read_to_string(folder.path().join("parts/b.yaml")).unwrap(),
+            ),
+            ("parts/site/deep/x.txt", "x".into()),
+            ("a.txt", "a".into()),
+        ] {
+            let (outcome, seen) = load_seen(&origin);
+            assert!(outcome.is_ok() && !seen.changed(), "{name}");
+            write(name, &format!("{before}# "));
+            assert!(seen.changed(), "{name} has changed");
+            write(name, &before);
+        }
+        let (_, seen) = load_seen(&origin);
+        write("parts/site/new.txt", "");
+        assert!(seen.changed(), "a file has come to a served folder");
+        fs::remove_file(folder.path().join("a.txt")).unwrap();
+        let (outcome, seen) = load_seen(&origin);
+        assert!(outcome.is_err());
+        write("a.txt", "back");
+        assert!(seen.changed(), "what was missing has come");
+    }
 
     #[test]
     fn contents_and_names_decide_whether_something_changed() {

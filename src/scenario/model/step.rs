@@ -307,7 +307,7 @@ pub enum Awaited {
 /// Ending other streams.
 #[derive(Debug, Clone)]
 pub struct Disconnect {
-    /// The streams of the endpoints with this method and path; `None`: all but this one.
+    /// The streams of the endpoints with these keys; `None`: all but this one.
     pub endpoints: Option<Vec<String>>,
     /// How they end.
     pub end: End,
