@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub mod process;
+pub mod raw;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

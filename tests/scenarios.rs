@@ -1,0 +1,128 @@
+//! The shipped scenarios: all of them load without a word, and a client's life in `reconnect.yaml`.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use mock_sse::scenario::load::{Origin, load};
+use support::raw::{Death, drain, request, send, shipped};
+use support::{Server, repo};
+
+/// The YAML files of a folder and the folders in it.
+fn scenarios(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(scenarios(&path));
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_shipped_scenario_is_fine_and_fits_the_schema() {
+    let schema = serde_json::from_str(&mock_sse::scenario::schema::json_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let files = scenarios(&repo("scenarios"));
+    assert!(files.len() >= 5, "{files:?}");
+    for file in files {
+        let findings = match load(&Origin::Paths(vec![file.clone()])) {
+            Ok((_, warnings)) => warnings,
+            Err(errors) => errors,
+        };
+        let findings = mock_sse::scenario::diagnostic::render_all(&findings, false);
+        assert_eq!(findings, "", "{file:?}");
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let text = std::fs::read_to_string(&file).unwrap();
+        let json: serde_json::Value = serde_saphyr::from_str_with_options(&text, options).unwrap();
+        let errors: Vec<_> = validator
+            .iter_errors(&json)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{file:?}: {errors:?}");
+    }
+}
+
+/// Head, bare or chunked body and death of the next connection of a client's life.
+fn next(server: &Server, client: &str, last_event_id: &str) -> (u16, String, Death) {
+    let field = match last_event_id {
+        "" => "connection: close\r\n".to_owned(),
+        id => format!("connection: close\r\nlast-event-id: {id}\r\n"),
+    };
+    let path = format!("/orders?client={client}");
+    let (bytes, death) = drain(send(server.port, request(&path, &field).as_bytes()));
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned(), death)
+}
+
+/// Writes as they stand in a chunked body.
+fn chunked(writes: &[&str]) -> String {
+    writes
+        .iter()
+        .map(|write| format!("{:x}\r\n{write}\r\n", write.len()))
+        .collect()
+}
+
+#[test]
+fn a_client_lives_its_whole_life() {
+    let server = shipped("scenarios/reconnect.yaml", &[]);
+    let order = |n: u32| format!("data: {{\"total\":{}}}\nid: {n}\n\n", 10 * n);
+    let (status, body, death) = next(&server, "a", "");
+    assert_eq!((status, death), (503, Death::Fin));
+    assert_eq!(body, r#"{"error":"not ready","retry_after":1}"#);
+
+    let (status, body, death) = next(&server, "a", "");
+    assert_eq!((status, death), (200, Death::Reset));
+    let before = chunked(&["retry: 500\n\n", &order(1), &order(2)]);
+    // What a reset overtakes is lost.
+    assert!(before.starts_with(&body), "{body}");
+
+    let (status, body, death) = next(&server, "a", "2");
+    assert_eq!((status, death), (200, Death::Fin));
+    assert_eq!(
+        body,
+        chunked(&[&order(3), "id: 4\ndata: {\"total\":4"]),
+        "cut in mid-event"
+    );
+
+    let (status, body, _) = next(&server, "a", "3");
+    assert_eq!(
+        (status, body),
+        (200, chunked(&[&order(4), &order(5)]) + "0\r\n\r\n")
+    );
+
+    for _ in 0..2 {
+        assert_eq!(next(&server, "a", "5"), (204, String::new(), Death::Fin));
+    }
+    assert_eq!(next(&server, "b", "").0, 503, "another life");
+    let again = server.get("/orders");
+    assert_eq!((again.status, again.header("retry-after")), (503, Some("1")));
+}
+
+/// Every endpoint of the three galleries is asked for in a test, by its path as it is written.
+#[test]
+fn no_endpoint_is_forgotten() {
+    let tests = [
+        include_str!("scenarios.rs"),
+        include_str!("scenarios_chunks.rs"),
+        include_str!("scenarios_faults.rs"),
+        include_str!("scenarios_http2.rs"),
+    ]
+    .concat();
+    for file in ["reconnect", "faults", "chunks"] {
+        let path = repo("scenarios").join(file).with_extension("yaml");
+        let (scenario, _) = load(&Origin::Paths(vec![path])).ok().unwrap();
+        for endpoint in &scenario.endpoints {
+            let path = endpoint.path();
+            let named = ["\"", "?"]
+                .iter()
+                .any(|end| tests.contains(&format!("\"{path}{end}")));
+            assert!(named, "no test asks for {path} of {file}.yaml");
+        }
+    }
+}
