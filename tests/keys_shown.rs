@@ -386,7 +386,13 @@ endpoints:
 
 #[test]
 fn a_scenario_has_a_name_and_other_files() {
-    let server = serve_with_files("name: the name\ninclude: more.yaml\nendpoints: [{ path: /x, body: x }]");
+    let server = serve_with_files(
+        "
+name: the name
+include: more.yaml
+endpoints: [{ path: /x, body: x }]
+",
+    );
     assert!(server.banner.contains("\"the name\""), "{}", server.banner);
     assert_eq!(server.get("/more").body, "from another file");
 }
