@@ -6,14 +6,16 @@ use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
-use super::{Expr, Expressions, Text, condition, describe, fake, filters, functions, limits, print};
+use super::{
+    Expr, Expressions, Text, condition, describe, fake, filters, functions, limits, print, vocabulary,
+};
 use crate::spelling::nearest;
 
 /// The name under which an expression's value is found after rendering.
 pub(super) const RESULT: &str = "result_";
 
 /// Names that are always in scope.
-const SCOPE: &[&str] = &[
+pub(super) const SCOPE: &[&str] = &[
     "request",
     "vars",
     "attempt",
@@ -71,6 +73,19 @@ impl Builder {
     pub fn hide(&mut self, names: &'static [&'static str], why: &str) {
         self.hidden
             .extend(names.iter().map(|name| (*name, why.to_owned())));
+    }
+
+    /// The functions there are, in order of their names.
+    pub(super) fn functions(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.env.globals().map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// What minijinja knows, as it shows it.
+    #[cfg(test)]
+    pub(super) fn describe(&self) -> String {
+        format!("{:?}", self.env)
     }
 
     /// The whole scope again.
@@ -203,7 +218,7 @@ impl Builder {
     fn check_filter(&self, name: &str) -> Result<(), Fault> {
         let known = self.env.empty_state().apply_filter(name, &[Value::UNDEFINED]);
         match known.map_err(|e| e.kind()) {
-            Err(ErrorKind::UnknownFilter) => Err(unknown("filter", name, functions::FILTERS)),
+            Err(ErrorKind::UnknownFilter) => Err(unknown("filter", name, vocabulary::FILTERS)),
             _ => Ok(()),
         }
     }
@@ -211,7 +226,7 @@ impl Builder {
     fn check_test(&self, name: &str) -> Result<(), Fault> {
         let known = self.env.empty_state().perform_test(name, &[Value::UNDEFINED]);
         match known.map_err(|e| e.kind()) {
-            Err(ErrorKind::UnknownTest) => Err(unknown("test", name, functions::TESTS)),
+            Err(ErrorKind::UnknownTest) => Err(unknown("test", name, vocabulary::TESTS)),
             _ => Ok(()),
         }
     }

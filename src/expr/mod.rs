@@ -14,6 +14,7 @@ mod query;
 mod request;
 mod scope;
 mod state;
+mod vocabulary;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use build::{Builder, Fault};
 pub use query::{BadParams, Params};
 pub use scope::{Moment, RequestScope, TopicView};
 pub use state::{NoState, StateView};
+pub use vocabulary::{Vocabulary, vocabulary};
 
 use limits::MAX_OUTPUT;
 
