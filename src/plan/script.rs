@@ -43,7 +43,7 @@ pub struct Plan {
     pub(super) branches: Vec<Option<Branch>>,
     pub(super) output: Output,
     /// When the cue given last was due, since the stream began.
-    due: Duration,
+    pub(super) due: Duration,
     /// Milliseconds since 1970 at the stream's beginning.
     began_ms: u64,
     seq: u64,
@@ -261,6 +261,7 @@ impl Plan {
             return Ok(Some(Cue::Wait(self.output.due())));
         }
         let due = self.output.due();
+        self.due = due;
         let moment = self.moment(due);
         let Some(branch) = self.branches.iter().flatten().next() else {
             return Ok(None);
