@@ -1,5 +1,6 @@
 //! The steps that hold others, choose, repeat, fall silent or resume: as their bytes come.
 
+mod by_hand;
 mod support;
 
 use support::{Server, serve, serve_in};
@@ -54,6 +55,39 @@ fn conditions_are_asked_when_their_step_comes() {
     ];
     assert_eq!(data(&server, "/x?a=1&b=1"), [&["yes", "b"], &end[..]].concat());
     assert_eq!(data(&server, "/x"), [&["no", "no b"], &end[..]].concat());
+}
+
+#[test]
+fn a_repetition_asks_its_condition_when_the_round_is_due() {
+    let server = by_hand::serve(
+        r#"
+endpoints:
+  - { path: /stop, set: { stop: 1 }, status: 204 }
+  - { path: /x, stream: [{ every: 10s, while: not state.stop, data: tick }, { data: 'over {{ elapsed }}' }] }
+"#,
+    );
+    let mut stream = server.open("/x", &[]);
+    server.advance(10_000);
+    assert_eq!(stream.field("data"), "tick");
+    assert_eq!(server.open("/stop", &[]).status, 204);
+    server.advance(10_000);
+    assert_eq!(stream.field("data"), "over 20000");
+}
+
+#[test]
+fn heartbeats_count_from_the_last_piece_of_an_event() {
+    let server = by_hand::serve(
+        r#"
+endpoints:
+  - path: /x
+    heartbeat: { every: 1s, comment: 'at {{ elapsed }}' }
+    stream: [{ data: 1234, split: { every: 4, gap: 300ms } }, { end: hold }]
+"#,
+    );
+    let mut stream = server.open("/x", &[]);
+    server.advance(2_000);
+    let pieces: Vec<_> = (0..4).map(|_| stream.chunk().unwrap()).collect();
+    assert_eq!(pieces.concat(), b"data: 1234\n\n: at 1600\n\n");
 }
 
 const CHOICES: &str = r#"

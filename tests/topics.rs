@@ -247,6 +247,31 @@ fn a_slow_reader_is_cut_unless_the_history_reaches_back() {
     assert_eq!((got, whole), ((1..=FLOOD).collect(), true));
 }
 
+#[test]
+fn a_script_that_never_pauses_leaves_a_topic_its_turn() {
+    let filler = "x".repeat(200);
+    let server = by_hand::serve(&format!(
+        "
+topics: {{ t: {{}} }}
+endpoints:
+  - {{ path: /post, method: POST, publish: t, status: 204 }}
+  - path: /x
+    stream:
+      - parallel:
+          - [{{ follow: {{ topic: t, limit: 1 }} }}, {{ data: followed }}, {{ end: cut }}]
+          - [{{ repeat: {{ times: 200000, steps: [{{ data: {filler} }}] }} }}, {{ data: last }}]
+"
+    ));
+    let mut stream = server.open("/x", &[]);
+    assert_eq!(stream.field("data"), filler);
+    assert_eq!(server.post("/post", "{}").status, 204);
+    let others = std::iter::from_fn(|| Some(stream.field("data")));
+    assert_eq!(
+        others.skip_while(|data| *data == filler).next().as_deref(),
+        Some("{}")
+    );
+}
+
 const FEEDS: &str = r#"
 topics:
   ticks:

@@ -66,6 +66,27 @@ endpoints:
 }
 
 #[test]
+fn a_signal_wakes_all_lists_of_a_stream_that_wait_for_it() {
+    let server = serve(
+        r#"
+endpoints:
+  - path: /x
+    stream:
+      - parallel:
+          - [{ wait_for: { signal: go } }, { data: a }]
+          - [{ wait_for: { signal: go, for: 1h } }, { data: b }]
+          - [{ wait: 1s }, { data: c }, { signal: go }]
+      - { data: end }
+"#,
+        &["--time-scale", "100"],
+    );
+    assert_eq!(
+        ok(&server, "/x"),
+        "data: c\n\ndata: a\n\ndata: b\n\ndata: end\n\n"
+    );
+}
+
+#[test]
 fn a_stream_waits_for_clients_and_for_messages() {
     let server = serve(
         r#"

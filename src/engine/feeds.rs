@@ -18,25 +18,36 @@ use crate::wire::Frame;
 
 impl Stage {
     /// Starts the feeds of topics that are followed now.
-    pub(super) fn feed(self: &Arc<Stage>, scenario: &Arc<Scenario>, topics: &[Selector]) {
+    ///
+    /// # Errors
+    ///
+    /// It would be one too many.
+    pub(super) fn feed(
+        self: &Arc<Stage>,
+        scenario: &Arc<Scenario>,
+        topics: &[Selector],
+    ) -> Result<(), String> {
         for topic in topics {
             match topic {
-                Selector::Name(name) => self.feed_one(scenario, name),
+                Selector::Name(name) => self.feed_one(scenario, name)?,
                 // Declared by name; of those declared by a pattern none exists before it is named.
                 Selector::Pattern(pattern) => {
                     let fits = |name: &str| !name.contains('{') && pattern.matches(name).is_some();
                     let names = scenario.topics.iter().map(|spec| spec.name.source());
-                    names
-                        .filter(|name| fits(name))
-                        .for_each(|name| self.feed_one(scenario, name));
+                    for name in names.filter(|name| fits(name)) {
+                        self.feed_one(scenario, name)?;
+                    }
                 }
             }
         }
+        Ok(())
     }
 
-    fn feed_one(self: &Arc<Stage>, scenario: &Arc<Scenario>, topic: &str) {
-        let Some(spec) = scenario.topic(topic) else { return };
-        let Some(steps) = &spec.feed else { return };
+    fn feed_one(self: &Arc<Stage>, scenario: &Arc<Scenario>, topic: &str) -> Result<(), String> {
+        let Some(spec) = scenario.topic(topic) else {
+            return Ok(());
+        };
+        let Some(steps) = &spec.feed else { return Ok(()) };
         let captures = spec.name.matches(topic).unwrap_or_default();
         let captures = captures.into_iter().map(|(name, value)| (name.to_owned(), value));
         let captures: Vec<(String, String)> = captures.collect();
@@ -50,7 +61,7 @@ impl Stage {
                     tracing::warn!("the feed of the topic `{topic}` could not go on: {why}");
                 }
             }
-        });
+        })
     }
 
     fn performance(

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
+
 use super::connections::{Order, Registered};
 use super::outlet::Outlet;
 use super::sink::{Gone, Sink};
@@ -258,7 +260,10 @@ impl Performance {
         match self.plan.next(elapsed) {
             Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
             Cue::Idle => self.wait(None, sink).await,
-            Cue::Send(write) => self.send(write, sink).await,
+            Cue::Send(write) => {
+                self.send(write, sink).await?;
+                self.overhear(sink).await
+            }
             Cue::Follow(branch, what) => self.subscribe(branch, what).map_err(failed),
             Cue::Await(branch, awaiting) => {
                 self.waits.wait(branch, awaiting);
@@ -310,6 +315,19 @@ impl Performance {
         subscribed.map_err(failed)
     }
 
+    /// A script that is behind its schedule never waits: what others wait for has its turn between
+    /// two writes.
+    async fn overhear<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        if self.waits.is_empty() || self.plan.is_mid_event() {
+            return Ok(());
+        }
+        let came = self.waits.come(&self.stage, &self.live.endpoint);
+        match came.now_or_never() {
+            Some(came) => self.receive(came, sink).await,
+            None => Ok(()),
+        }
+    }
+
     fn subscribe(&mut self, branch: BranchId, what: Following) -> Result<(), String> {
         let scenario = self.plan.scenario().clone();
         let topics = what.topics.clone();
@@ -317,16 +335,18 @@ impl Performance {
         self.waits
             .subscribe(branch, what, last, &self.stage, &scenario)
             .map_err(|e| e.to_string())?;
-        self.stage.feed(&scenario, &topics);
-        Ok(())
+        self.stage.feed(&scenario, &topics)
     }
 
     /// Deals with what a branch waited for.
     async fn receive<S: Sink>(&mut self, came: Came, sink: &mut S) -> Result<(), Stop> {
         match came {
             Came::TooSlow(missed) => Err(Stop::Over(Outcome::TooSlow(missed))),
-            Came::Awaited(branch) => {
-                self.plan.release(branch, self.elapsed());
+            Came::Awaited(branches) => {
+                let elapsed = self.elapsed();
+                branches
+                    .iter()
+                    .for_each(|branch| self.plan.release(*branch, elapsed));
                 Ok(())
             }
             Came::Message { relay, message, live } => self.relay(relay, &message, live, sink).await,

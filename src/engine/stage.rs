@@ -13,6 +13,9 @@ use crate::state::State;
 use crate::topic::Topics;
 use crate::wire::Frame;
 
+/// Feeds of a session; their topics' names may come from requests, so there must be a bound.
+const MOST_FEEDS: usize = 10_000;
+
 /// The handles that all players of a session share.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -57,16 +60,24 @@ impl Stage {
         }
     }
 
-    /// Starts the feed of a topic, unless that was done before.
-    pub(super) fn start_feed<F>(&self, topic: &str, feed: impl FnOnce() -> F)
+    /// Starts the feed of a topic, unless that was done before; an error if there are too many.
+    pub(super) fn start_feed<F>(&self, topic: &str, feed: impl FnOnce() -> F) -> Result<(), String>
     where
         F: std::future::Future<Output = ()> + Send + 'static,
     {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        if feeds.started.insert(topic.to_owned()) {
-            feeds.running.retain(|task| !task.is_finished());
-            feeds.running.push(tokio::spawn(feed()).abort_handle());
+        if feeds.started.contains(topic) {
+            return Ok(());
         }
+        if feeds.started.len() >= MOST_FEEDS {
+            return Err(format!(
+                "the feeds of {MOST_FEEDS} topics have been started already, that of `{topic}` is one too many"
+            ));
+        }
+        feeds.started.insert(topic.to_owned());
+        feeds.running.retain(|task| !task.is_finished());
+        feeds.running.push(tokio::spawn(feed()).abort_handle());
+        Ok(())
     }
 }
 

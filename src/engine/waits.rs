@@ -52,8 +52,8 @@ pub(super) enum Came {
         message: Arc<Message>,
         live: bool,
     },
-    /// What a branch waited for.
-    Awaited(BranchId),
+    /// What these branches waited for.
+    Awaited(Vec<BranchId>),
     /// A relay lost messages.
     TooSlow(u64),
 }
@@ -178,6 +178,11 @@ impl Waits {
         None
     }
 
+    /// Whether nothing is waited for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.relays.is_empty() && self.pending.is_empty()
+    }
+
     /// Waits for whatever comes first. Cancel-safe.
     pub(super) async fn come(&mut self, stage: &Stage, endpoint: &str) -> Came {
         let Waits {
@@ -220,18 +225,20 @@ impl Waits {
         }
     }
 
-    /// The branch whose wait is over.
+    /// The branches whose wait is over: all that wait for the same.
     fn take_awaited(&mut self, stage: &Stage, endpoint: &str) -> Came {
         let holds = |p: &Pending| holds(&p.awaiting.what, &self.marks, self.began, stage, endpoint);
         // What held a moment ago may no longer: a client may have left again. It has come all the same.
         let at = self.pending.iter().position(holds).unwrap_or(0);
-        let Pending { branch, awaiting } = self.pending.remove(at);
-        if let Some(stamp) = stamp_of(&awaiting.what, stage) {
+        let awaited = self.pending[at].awaiting.what.clone();
+        let same = self.pending.extract_if(.., |p| p.awaiting.what == awaited);
+        let branches = same.map(|p| p.branch).collect();
+        if let Some(stamp) = stamp_of(&awaited, stage) {
             self.marks
-                .retain(|mark| !matches!(mark, Mark::Awaited(what, _) if *what == awaiting.what));
-            self.marks.push(Mark::Awaited(awaiting.what, stamp));
+                .retain(|mark| !matches!(mark, Mark::Awaited(what, _) if *what == awaited));
+            self.marks.push(Mark::Awaited(awaited, stamp));
         }
-        Came::Awaited(branch)
+        Came::Awaited(branches)
     }
 }
 

@@ -36,6 +36,7 @@ impl Plan {
                 Cue::Send(write) if write.events > 0 && ahead.last_id.as_deref() == Some(id) => {
                     let passed = ahead.due();
                     ahead.output.restart(&self.script.wire, passed);
+                    ahead.due = Duration::ZERO;
                     ahead
                         .branches
                         .iter_mut()
