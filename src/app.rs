@@ -74,6 +74,7 @@ pub async fn start(
     ));
     let (phase, phases) = watch::channel(Phase::Running);
     let routes = Routes::new(engine.clone(), settings.max_body);
+    let server = server.behind(&engine.gate);
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
     let reloader = Reloader::new(settings.origin, settings.seen, engine.clone(), settings.on_reload);

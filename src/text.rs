@@ -46,9 +46,10 @@ pub fn to_bytes(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// Decodes `%41` (and, in queries and forms, `+`) byte for byte; `None` if an escape is malformed.
-pub fn percent_decode(encoded: &str, plus_is_space: bool) -> Option<String> {
+pub fn percent_decode(encoded: impl AsRef<[u8]>, plus_is_space: bool) -> Option<String> {
+    let encoded = encoded.as_ref();
     let mut out = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.bytes();
+    let mut bytes = encoded.iter().copied();
     while let Some(b) = bytes.next() {
         out.push(match b {
             b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,

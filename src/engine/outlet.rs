@@ -27,6 +27,8 @@ pub(super) struct Outlet {
     bytes: u64,
     /// Bytes on the wire, of the body.
     wired: u64,
+    /// Whether a fault took bytes away: what would follow them has lost its sense.
+    severed: bool,
 }
 
 /// A fault that will strike in this stream.
@@ -81,6 +83,7 @@ impl Outlet {
             events: 0,
             bytes: 0,
             wired: 0,
+            severed: false,
         })))
     }
 
@@ -92,18 +95,32 @@ impl Outlet {
 
     /// What happens by itself by now.
     pub(super) fn strikes(&mut self, elapsed: Duration) -> Option<Blow> {
-        if self.limits.time.is_some_and(|time| time <= elapsed)
-            || self.limits.events.is_some_and(|most| self.events >= most)
-        {
+        if self.limits.events.is_some_and(|most| self.events >= most) {
             return Some(Blow::End(End::Close));
         }
         let due = |armed: &Armed| {
-            armed.time.is_some_and(|time| time <= elapsed)
-                || armed.events.is_some_and(|events| events <= self.events)
+            armed.events.is_some_and(|events| events <= self.events)
                 || armed.bytes.is_some_and(|bytes| bytes <= self.wired)
         };
+        if let Some(at) = self.armed.iter().position(due) {
+            return Some(self.armed.remove(at).blow);
+        }
+        self.strikes_in_time(elapsed)
+    }
+
+    /// What happens by itself by now, even in the middle of a write.
+    pub(super) fn strikes_in_time(&mut self, elapsed: Duration) -> Option<Blow> {
+        if self.limits.time.is_some_and(|time| time <= elapsed) {
+            return Some(Blow::End(End::Close));
+        }
+        let due = |armed: &Armed| armed.time.is_some_and(|time| time <= elapsed);
         let at = self.armed.iter().position(due)?;
         Some(self.armed.remove(at).blow)
+    }
+
+    /// What has not been sent of a write never will be: nothing that is held back can follow it.
+    pub(super) fn sever(&mut self) {
+        self.severed = true;
     }
 
     /// Whether the stream may send so many bytes more; then they count.
@@ -144,6 +161,9 @@ impl Outlet {
 
     /// What is left when the stream ends cleanly.
     pub(super) fn rest(&mut self) -> Vec<u8> {
+        if self.severed {
+            return Vec::new();
+        }
         let mut rest = std::mem::take(&mut self.withheld);
         if let Some(compressor) = self.compressor.take() {
             rest.extend(compressor.finish());
@@ -184,9 +204,9 @@ impl Outlet {
         self.wired += left as u64;
         let frame = match blow {
             // What comes behind is never sent: the announced piece stays open.
-            Blow::End(_) => Frame::new(&bytes[..length]),
-            // It goes on behind the silence.
-            Blow::Stall(_) => Frame::new(&bytes[..left.max(1).min(length)]),
+            Blow::End(End::Cut { .. } | End::Reset) => Frame::new(&bytes[..length]),
+            // The stream itself is whole, or goes on behind the silence.
+            _ => Frame::new(&bytes[..left.max(1).min(length)]),
         };
         bytes.drain(..left);
         Piece::Part(frame, left, blow)

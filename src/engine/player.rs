@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connections::{Order, Registered};
-use super::outlet::{Blow, Outlet, Piece};
+use super::outlet::Outlet;
 use super::sink::{Gone, Sink};
 use super::stage::Stage;
 use super::waits::{Came, Waits};
@@ -67,7 +67,7 @@ pub enum NotBegun {
 const TOO_LATE: &str = "the history no longer holds the client's last event id";
 
 /// Whoever interrupts a performance.
-enum Stop {
+pub(super) enum Stop {
     Gone,
     Order(Order),
     /// It comes to its end by itself.
@@ -136,8 +136,8 @@ impl Performance {
 
     /// Subscribes if a topic comes next, before what precedes it is written.
     fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
-        while self.plan.follow_is_next(elapsed) {
-            match self.plan.next(elapsed) {
+        while let Some(cue) = self.plan.follow_ahead(elapsed) {
+            match cue {
                 Cue::Follow(branch, what) => self.subscribe(branch, what)?,
                 Cue::Fail(why) => return Err(why),
                 _ => return Ok(()),
@@ -297,7 +297,7 @@ impl Performance {
         Ok(())
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.worker.clock().now().saturating_sub(self.began)
     }
 
@@ -399,153 +399,8 @@ impl Performance {
             None => Ok(()),
         }
     }
-
-    /// A fault strikes.
-    async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
-        match blow {
-            Blow::End(End::Stall) => self.silence(None, sink).await,
-            Blow::End(End::Hold) => {
-                self.held = true;
-                Ok(())
-            }
-            Blow::End(end) => Err(Stop::Over(Outcome::Struck(end))),
-            Blow::Stall(how_long) => self.silence(Some(how_long), sink).await,
-        }
-    }
-
-    /// Silence, even of heartbeats; `None`: for ever.
-    async fn silence<S: Sink>(&mut self, how_long: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
-        let due = how_long.map(|how_long| self.worker.clock().now() + how_long);
-        self.undisturbed(due, sink).await?;
-        self.wrote = self.worker.clock().now();
-        Ok(())
-    }
-
-    /// Waits until a time of the clock; an error if the client or an order came first.
-    async fn undisturbed<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
-        let Performance { worker, live, .. } = self;
-        let event = async {
-            tokio::select! {
-                biased;
-                order = live.ordered() => Stop::Order(order),
-                () = sink.gone() => Stop::Gone,
-            }
-        };
-        match worker.wait(due, event).await {
-            Some(stop) => Err(stop),
-            None => Ok(()),
-        }
-    }
-
-    fn next_heartbeat(&self) -> Option<Duration> {
-        let heartbeat = self.plan.script().heartbeat.as_ref()?;
-        Some(self.wrote.max(self.quiet) + heartbeat.every)
-    }
-
-    /// Heartbeats count from when something was due, not from when its write finished: they do not
-    /// drift. After a write that was held up they count from now, instead of catching up.
-    fn quiet_since(&mut self, due: Duration) {
-        let now = self.worker.clock().now();
-        let every = self
-            .plan
-            .script()
-            .heartbeat
-            .as_ref()
-            .map(|heartbeat| heartbeat.every);
-        let held_up = every.is_some_and(|every| now >= due + every);
-        self.wrote = if held_up { now } else { due };
-    }
-
-    async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        let due = self.next_heartbeat().unwrap_or(self.wrote);
-        let at = due.saturating_sub(self.began);
-        if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
-            self.write(sink, frame, 0, due).await?;
-        }
-        self.quiet_since(due);
-        Ok(())
-    }
-
-    /// Writes a frame, through what stands between the script and its client.
-    async fn write<S: Sink>(
-        &mut self,
-        sink: &mut S,
-        frame: Frame,
-        events: u64,
-        due: Duration,
-    ) -> Result<(), Stop> {
-        let length = frame.len() as u64;
-        if self.outlet.is_some() {
-            self.write_through(sink, &frame, events, due).await?;
-        } else {
-            sink.write(std::slice::from_ref(&frame)).await?;
-        }
-        self.live.wrote(events, length);
-        self.wrote = self.worker.clock().now();
-        Ok(())
-    }
-
-    async fn write_through<S: Sink>(
-        &mut self,
-        sink: &mut S,
-        frame: &Frame,
-        events: u64,
-        due: Duration,
-    ) -> Result<(), Stop> {
-        let elapsed = self.elapsed();
-        let Some(outlet) = &mut self.outlet else {
-            return Ok(());
-        };
-        if !outlet.admit(events, frame.len() as u64) {
-            return Err(Stop::Over(Outcome::Struck(End::Close)));
-        }
-        let latency = outlet
-            .latency(&self.plan, elapsed)
-            .map_err(|error| failed(error.0))?;
-        outlet.arrived = outlet.arrived.max(due + latency);
-        let mut bytes = outlet.through(&frame.body());
-        self.slices(sink, &mut bytes).await
-    }
-
-    /// Writes bytes as fast as the network is to be, until a fault strikes.
-    async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
-        loop {
-            let Some(outlet) = &mut self.outlet else {
-                return Ok(());
-            };
-            let arrived = outlet.arrived;
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            if arrived > self.worker.clock().now() {
-                self.undisturbed(Some(arrived), sink).await?;
-            }
-            let Some(outlet) = &mut self.outlet else {
-                return Ok(());
-            };
-            match outlet.piece(bytes) {
-                None => return Ok(()),
-                Some(Piece::Write(frame, pause)) => {
-                    outlet.arrived = self.worker.clock().now() + pause;
-                    sink.write(&[frame]).await?;
-                }
-                Some(Piece::Part(frame, length, Blow::Stall(how_long))) => {
-                    if length > 0 {
-                        sink.write(&[frame]).await?;
-                    }
-                    self.silence(Some(how_long), sink).await?;
-                }
-                Some(Piece::Part(frame, length, blow)) => {
-                    if length > 0 {
-                        sink.write_part(&frame, length).await?;
-                    }
-                    return self.suffer(blow, sink).await;
-                }
-            }
-        }
-    }
 }
 
-fn failed(why: String) -> Stop {
+pub(super) fn failed(why: String) -> Stop {
     Stop::Over(Outcome::Failed(why))
 }

@@ -73,6 +73,9 @@ impl Visit<'_> {
             }
             (body, _) => {
                 let bytes = self.bytes(body)?;
+                if bytes.is_empty() && coding.is_some() {
+                    reply.head.remove("content-encoding");
+                }
                 reply.body = ReplyBody::Full(compressed(bytes, coding));
             }
         }
@@ -173,11 +176,18 @@ impl Visit<'_> {
 
     /// What the body is compressed with, said in the head.
     fn coding(&self, answer: &Answer, head: &mut Head) -> Option<Coding> {
-        let empty = matches!(answer.body, Body::Empty | Body::Nothing(_));
-        if answer.compress.is_empty() || empty || head.decides("content-encoding") {
+        let never = match answer.body {
+            Body::Empty | Body::Nothing(_) => true,
+            // Its length is told before it is compressed.
+            Body::Stream(_) => answer.framing == Some(Framing::Sized),
+            _ => false,
+        };
+        if answer.compress.is_empty() || never || head.decides("content-encoding") {
             return None;
         }
-        head.push("vary", "accept-encoding");
+        if !head.lacks("vary") {
+            head.push("vary", "accept-encoding");
+        }
         let accepted = self.request.header_text("accept-encoding")?;
         let coding = negotiate(&accepted, &answer.compress)?;
         head.push("content-encoding", coding.name());

@@ -24,7 +24,7 @@ pub struct Params;
 impl Params {
     /// The query as an object: repeated keys: last wins; `q[]=1` is a list, `h[k]=v` an object.
     pub fn query(request: &Request) -> Result<Map<String, Json>, BadParams> {
-        pairs(request.query.as_deref().unwrap_or(""), "the query")
+        pairs(request.query.as_deref().unwrap_or("").as_bytes(), "the query")
     }
 
     /// The body as JSON, if it is any. Declared as JSON but malformed is an error.
@@ -61,7 +61,7 @@ fn body(request: &Request) -> Result<Map<String, Json>, BadParams> {
         return Ok(as_text());
     };
     match kind.as_str() {
-        "application/x-www-form-urlencoded" => pairs(&text::from_bytes(&request.body), "the form"),
+        "application/x-www-form-urlencoded" => pairs(&request.body, "the form"),
         kind if is_json(kind) => match Params::json(request)? {
             Some(Json::Object(map)) => Ok(map),
             other => Ok(one("_json", other.unwrap_or(Json::Null))),
@@ -116,12 +116,15 @@ fn media_type(request: &Request) -> Option<String> {
     (!kind.is_empty()).then_some(kind)
 }
 
-fn pairs(encoded: &str, what: &str) -> Result<Map<String, Json>, BadParams> {
+fn pairs(encoded: &[u8], what: &str) -> Result<Map<String, Json>, BadParams> {
     let mut root = Map::new();
-    for pair in encoded.split('&').filter(|p| !p.is_empty()).take(MAX_PAIRS) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |part: &str| {
+    let pairs = encoded.split(|b| *b == b'&').filter(|p| !p.is_empty());
+    for pair in pairs.take(MAX_PAIRS) {
+        let equals = pair.iter().position(|b| *b == b'=');
+        let (key, value) = equals.map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
+        let decode = |part: &[u8]| {
             text::percent_decode(part, true).ok_or_else(|| {
+                let part = String::from_utf8_lossy(part);
                 BadParams::Malformed(format!(
                     "{what} has a broken percent-escape in `{part}`; write % as %25"
                 ))

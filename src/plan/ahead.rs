@@ -13,6 +13,16 @@ const FAR: usize = 20_000;
 const MOST_CUES: usize = 1_000_000;
 const MOST_BYTES: u64 = 1 << 30;
 
+/// What was found ahead.
+enum Ahead {
+    /// A step that has been done.
+    Step,
+    /// A topic to relay.
+    Follow(Cue),
+    /// Something that has to wait for its time.
+    Other,
+}
+
 impl Plan {
     /// Goes on behind the event with this id, at once; from the beginning if there is no such event
     /// among the first 20,000.
@@ -61,44 +71,45 @@ impl Plan {
         Err("the body is too long for its length to be known beforehand".into())
     }
 
-    /// Whether the next cue is a topic to relay and due at once: the player subscribes before it
-    /// writes what comes first, so that a client that has seen the write misses nothing. Steps that
-    /// only lead to others are done on the way.
-    pub fn follow_is_next(&mut self, elapsed: Duration) -> bool {
+    /// The next cue, if it is a topic to relay and due at once: the player subscribes before it
+    /// writes what comes first, so that a client that has seen the write (or the head, before byte
+    /// order marks) misses nothing. Steps that only lead to others are done on the way.
+    pub fn follow_ahead(&mut self, elapsed: Duration) -> Option<Cue> {
         for _ in 0..IDLE_STEPS {
             match self.leads_on(elapsed) {
-                Ok(None) => {}
-                Ok(Some(follow)) => return follow,
+                Ok(Ahead::Step) => {}
+                Ok(Ahead::Follow(cue)) => return Some(cue),
+                Ok(Ahead::Other) => return None,
                 Err((at, error)) => {
                     if let Some(Some(branch)) = self.branches.get_mut(at) {
                         branch.failed = Some(error);
                     }
-                    return false;
+                    return None;
                 }
             }
         }
-        false
+        None
     }
 
-    /// Does the next step if it only leads to others; else answers whether it is a topic to relay.
-    fn leads_on(&mut self, elapsed: Duration) -> Result<Option<bool>, (BranchId, RenderError)> {
-        if self.output.is_busy() {
-            return Ok(Some(false));
+    /// Does the next step if it relays a topic, or only leads to others.
+    fn leads_on(&mut self, elapsed: Duration) -> Result<Ahead, (BranchId, RenderError)> {
+        if self.output.is_under_way() {
+            return Ok(Ahead::Other);
         }
         let Ok(Some(at)) = self.earliest() else {
-            return Ok(Some(false));
+            return Ok(Ahead::Other);
         };
-        if self.output.is_busy() {
-            return Ok(Some(false));
+        if self.output.is_under_way() {
+            return Ok(Ahead::Other);
         }
         let Some(Some(branch)) = self.branches.get_mut(at) else {
-            return Ok(Some(false));
+            return Ok(Ahead::Other);
         };
         let ready = branch.due <= elapsed && branch.failed.is_none() && !branch.gathers();
         match branch.peek().filter(|_| ready).map(|step| &step.action) {
-            Some(Action::Follow(_)) => Ok(Some(true)),
             Some(
-                Action::Wait
+                Action::Follow(_)
+                | Action::Wait
                 | Action::Let(_)
                 | Action::If { .. }
                 | Action::Choose(_)
@@ -107,12 +118,18 @@ impl Plan {
                 | Action::Parallel(_),
             ) => {
                 let Some((steps, place)) = branch.take() else {
-                    return Ok(Some(false));
+                    return Ok(Ahead::Other);
                 };
-                let done = self.perform(at, &steps[place].action, elapsed);
-                done.map(|_| None).map_err(|error| (at, error))
+                let action = &steps[place].action;
+                match self.perform(at, action, elapsed) {
+                    Ok(done) => Ok(done.map_or(Ahead::Step, Ahead::Follow)),
+                    Err(error) if matches!(action, Action::Follow(_)) => {
+                        Ok(Ahead::Follow(Cue::Fail(error.0)))
+                    }
+                    Err(error) => Err((at, error)),
+                }
             }
-            _ => Ok(Some(false)),
+            _ => Ok(Ahead::Other),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Answer + seed → cues: pure. What happens next in a stream, and when; the player does it.
 //!
-//! `branch` walks one list of steps, `script` carries out what is due next among all of them,
-//! `output` turns what they send into writes, `ahead` looks ahead.
+//! `branch` walks one list of steps, `script` finds what is due next among all of them, `perform`
+//! carries it out, `output` turns what they send into writes, `ahead` looks ahead.
 
 mod ahead;
 mod branch;
 mod cue;
 mod event;
 mod output;
+mod perform;
 mod script;
 
 pub use cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};

@@ -22,6 +22,8 @@ pub(super) struct Output {
     gap: Pace,
     /// When the next piece is due.
     due: Duration,
+    /// Byte order marks of which nothing has been written yet.
+    fresh: usize,
 }
 
 impl Output {
@@ -32,6 +34,7 @@ impl Output {
             pieces: VecDeque::new(),
             gap: Pace::ZERO,
             due: Duration::ZERO,
+            fresh: 0,
         };
         output.begin(wire);
         output
@@ -40,6 +43,11 @@ impl Output {
     /// Whether something is being written that nothing may come between.
     pub(super) fn is_busy(&self) -> bool {
         !self.pieces.is_empty()
+    }
+
+    /// Whether something of the script is being written, be it the marks before it.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.pieces.len() > self.fresh
     }
 
     /// When the next piece is due.
@@ -78,6 +86,7 @@ impl Output {
         let Some(write) = self.pieces.pop_front() else {
             return Ok(None);
         };
+        self.fresh = 0;
         if self.is_busy() {
             self.due += pace(&self.gap, &mut self.draw, expressions, scope, moment)?;
         }
@@ -106,6 +115,7 @@ impl Output {
         if wire.boms > 0 {
             let marks = BOM.repeat(wire.boms.into());
             self.stage(marks, 0, wire.split.as_deref(), Duration::ZERO);
+            self.fresh = self.pieces.len();
         }
     }
 }

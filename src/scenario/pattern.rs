@@ -58,7 +58,7 @@ impl Pattern {
                 Segment::Rest(_) => [None, None],
             };
             for part in parts.into_iter().flatten() {
-                *part = crate::text::percent_decode(part, false)
+                *part = crate::text::percent_decode(&*part, false)
                     .ok_or_else(|| format!("`{part}` has a broken percent-escape: write % as %25"))?;
             }
         }

@@ -38,14 +38,16 @@ impl Wire {
 
 /// Whether the answer to a request has a body.
 pub(super) fn has_body(request: &Request, head: &Head) -> bool {
-    request.method != "HEAD" && !matches!(head.status, 204 | 304)
+    request.method != "HEAD" && !matches!(head.status, 204 | 205 | 304)
 }
 
 /// An answer with a body of these bytes.
 pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Response {
+    // RFC 9110 §15.3.6: a 205 says that its body is empty.
+    let body = if head.status == 205 { Bytes::new() } else { body };
     let bodiless = !has_body(request, &head);
     // GET's answer may well have a body: that of HEAD says nothing about it.
-    let length = (!bodiless || !body.is_empty()).then_some(body.len() as u64);
+    let length = (!bodiless || !body.is_empty() || head.status == 205).then_some(body.len() as u64);
     let length = wire.content_length.or(length);
     let status = status(&head);
     let exact = wire.exact(head, length);

@@ -193,7 +193,8 @@ pub async fn ask_on(io: &mut Box<dyn Io>, method: &str, path: &str) {
     send(io, &format!("{method} {path} HTTP/1.1\r\nhost: t\r\n\r\n")).await;
 }
 
-async fn tls(tcp: TcpStream, dir: &Path, alpn: &str) -> Box<dyn Io> {
+/// An encrypted connection, trusting the CA in a folder.
+pub async fn tls(tcp: TcpStream, dir: &Path, alpn: &str) -> Box<dyn Io> {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap();
     roots.add(ca).unwrap();
@@ -238,6 +239,19 @@ impl Frames {
         frames
     }
 
+    /// With windows that nothing ever fills.
+    pub async fn wide(mut io: Box<dyn Io>) -> Frames {
+        const LARGEST: u32 = 0x7fff_ffff;
+        const INITIAL_WINDOW_SIZE: [u8; 2] = [0, 4];
+        io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        let mut frames = Frames { io };
+        let setting = [&INITIAL_WINDOW_SIZE[..], &LARGEST.to_be_bytes()].concat();
+        frames.put(SETTINGS, 0, 0, &setting).await.unwrap();
+        let more = (LARGEST - 65_535).to_be_bytes();
+        frames.put(WINDOW_UPDATE, 0, 0, &more).await.unwrap();
+        frames
+    }
+
     async fn put(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
         let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
         frame.extend([kind, flags]);
@@ -249,10 +263,31 @@ impl Frames {
 
     /// Asks for a path on a stream of this number.
     pub async fn get(&mut self, stream: u32, path: &str) {
-        // RFC 7541, Appendix A: method GET, scheme http, then path and authority by name.
-        let mut block = vec![0x82, 0x86, 0x04, path.len() as u8];
-        block.extend(path.as_bytes());
-        block.extend([0x01, 1, b't']);
+        self.ask(stream, "GET", path, &[]).await;
+    }
+
+    /// Asks for a path with further fields. The authority is `t`.
+    pub async fn ask(&mut self, stream: u32, method: &str, path: &str, fields: &[(&str, &str)]) {
+        let pseudo = [
+            (":method", method),
+            (":scheme", "http"),
+            (":path", path),
+            (":authority", "t"),
+        ];
+        let fields = pseudo.iter().chain(fields);
+        let fields: Vec<(&[u8], &[u8])> = fields.map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+        self.ask_bytes(stream, &fields).await;
+    }
+
+    /// Asks with exactly these fields.
+    pub async fn ask_bytes(&mut self, stream: u32, fields: &[(&[u8], &[u8])]) {
+        // RFC 7541 §6.2.2: literal fields, not indexed.
+        let mut block = Vec::new();
+        for (name, value) in fields {
+            block.push(0);
+            string(&mut block, name);
+            string(&mut block, value);
+        }
         const END_HEADERS_AND_STREAM: u8 = 5;
         self.put(HEADERS, END_HEADERS_AND_STREAM, stream, &block)
             .await
@@ -314,4 +349,21 @@ impl Frames {
         assert_eq!(frame.stream, stream);
         u32::from_be_bytes(frame.payload.try_into().unwrap())
     }
+}
+
+/// RFC 7541 §5.2: a length of seven bits and more, then the bytes.
+fn string(block: &mut Vec<u8>, bytes: &[u8]) {
+    let mut length = bytes.len();
+    if length < 127 {
+        block.push(length as u8);
+    } else {
+        block.push(127);
+        length -= 127;
+        while length >= 128 {
+            block.push((length % 128) as u8 | 128);
+            length /= 128;
+        }
+        block.push(length as u8);
+    }
+    block.extend(bytes);
 }

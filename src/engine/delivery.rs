@@ -1,0 +1,189 @@
+//! How a performance reaches its client: writes, heartbeats, silence, and what goes wrong on the way.
+
+use std::time::Duration;
+
+use super::outlet::{Blow, Piece};
+use super::player::{Outcome, Performance, Stop, failed};
+use super::sink::Sink;
+use crate::scenario::model::End;
+use crate::wire::Frame;
+
+impl Performance {
+    /// A fault strikes.
+    pub(super) async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
+        match blow {
+            Blow::End(End::Stall) => self.silence(None, sink).await,
+            Blow::End(End::Hold) => {
+                self.held = true;
+                Ok(())
+            }
+            Blow::End(end) => Err(Stop::Over(Outcome::Struck(end))),
+            Blow::Stall(how_long) => self.silence(Some(how_long), sink).await,
+        }
+    }
+
+    /// Silence, even of heartbeats; `None`: for ever.
+    pub(super) async fn silence<S: Sink>(
+        &mut self,
+        how_long: Option<Duration>,
+        sink: &mut S,
+    ) -> Result<(), Stop> {
+        let due = how_long.map(|how_long| self.worker.clock().now() + how_long);
+        self.undisturbed(due, sink).await?;
+        self.wrote = self.worker.clock().now();
+        Ok(())
+    }
+
+    /// Waits until a time of the clock; an error if the client or an order came first.
+    pub(super) async fn undisturbed<S: Sink>(
+        &mut self,
+        due: Option<Duration>,
+        sink: &mut S,
+    ) -> Result<(), Stop> {
+        let Performance { worker, live, .. } = self;
+        let event = async {
+            tokio::select! {
+                biased;
+                order = live.ordered() => Stop::Order(order),
+                () = sink.gone() => Stop::Gone,
+            }
+        };
+        match worker.wait(due, event).await {
+            Some(stop) => Err(stop),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn next_heartbeat(&self) -> Option<Duration> {
+        let heartbeat = self.plan.script().heartbeat.as_ref()?;
+        Some(self.wrote.max(self.quiet) + heartbeat.every)
+    }
+
+    /// Heartbeats count from when something was due, not from when its write finished: they do not
+    /// drift. After a write that was held up they count from now, instead of catching up.
+    pub(super) fn quiet_since(&mut self, due: Duration) {
+        let now = self.worker.clock().now();
+        let every = self
+            .plan
+            .script()
+            .heartbeat
+            .as_ref()
+            .map(|heartbeat| heartbeat.every);
+        let held_up = every.is_some_and(|every| now >= due + every);
+        self.wrote = if held_up { now } else { due };
+    }
+
+    pub(super) async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        let due = self.next_heartbeat().unwrap_or(self.wrote);
+        let at = due.saturating_sub(self.began);
+        if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
+            self.write(sink, frame, 0, due).await?;
+        }
+        self.quiet_since(due);
+        Ok(())
+    }
+
+    /// Writes a frame, through what stands between the script and its client.
+    pub(super) async fn write<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        frame: Frame,
+        events: u64,
+        due: Duration,
+    ) -> Result<(), Stop> {
+        let length = frame.len() as u64;
+        if self.outlet.is_some() {
+            self.write_through(sink, &frame, events, due).await?;
+        } else {
+            sink.write(std::slice::from_ref(&frame)).await?;
+        }
+        self.live.wrote(events, length);
+        self.wrote = self.worker.clock().now();
+        Ok(())
+    }
+
+    async fn write_through<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        frame: &Frame,
+        events: u64,
+        due: Duration,
+    ) -> Result<(), Stop> {
+        let elapsed = self.elapsed();
+        let Some(outlet) = &mut self.outlet else {
+            return Ok(());
+        };
+        if !outlet.admit(events, frame.len() as u64) {
+            return Err(Stop::Over(Outcome::Struck(End::Close)));
+        }
+        let latency = outlet
+            .latency(&self.plan, elapsed)
+            .map_err(|error| failed(error.0))?;
+        outlet.arrived = outlet.arrived.max(due + latency);
+        let mut bytes = outlet.through(&frame.body());
+        self.slices(sink, &mut bytes).await
+    }
+
+    /// Writes bytes as fast as the network is to be, until a fault strikes.
+    async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
+        while !bytes.is_empty() {
+            let Some(outlet) = &self.outlet else { return Ok(()) };
+            let strike = outlet.next_time().map(|time| self.began + time);
+            let until = strike.into_iter().chain([outlet.arrived]).min();
+            if until > Some(self.worker.clock().now()) {
+                self.undisturbed(until, sink).await?;
+            }
+            let elapsed = self.elapsed();
+            let Some(outlet) = &mut self.outlet else {
+                return Ok(());
+            };
+            match outlet.strikes_in_time(elapsed) {
+                None => {}
+                Some(Blow::Stall(how_long)) => {
+                    self.silence(Some(how_long), sink).await?;
+                    continue;
+                }
+                Some(end) => {
+                    outlet.sever();
+                    return self.suffer(end, sink).await;
+                }
+            }
+            if outlet.arrived > self.worker.clock().now() {
+                continue;
+            }
+            match outlet.piece(bytes) {
+                None => return Ok(()),
+                Some(Piece::Write(frame, pause)) => {
+                    outlet.arrived = self.worker.clock().now() + pause;
+                    sink.write(&[frame]).await?;
+                }
+                Some(Piece::Part(frame, length, blow)) => {
+                    self.part(sink, &frame, length, blow).await?;
+                    if matches!(blow, Blow::End(_)) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes so many bytes of a frame, then a fault strikes.
+    async fn part<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        frame: &Frame,
+        length: usize,
+        blow: Blow,
+    ) -> Result<(), Stop> {
+        match blow {
+            _ if length == 0 => {}
+            Blow::End(End::Cut { .. } | End::Reset) => sink.write_part(frame, length).await?,
+            _ => sink.write(std::slice::from_ref(frame)).await?,
+        }
+        if let (Blow::End(_), Some(outlet)) = (blow, &mut self.outlet) {
+            outlet.sever();
+        }
+        self.suffer(blow, sink).await
+    }
+}
