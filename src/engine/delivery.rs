@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::outcome::{Outcome, Stop, failed};
 use super::outlet::{Blow, Piece};
-use super::player::{Outcome, Performance, Stop, failed};
+use super::player::Performance;
 use super::sink::Sink;
 use crate::scenario::model::End;
 use crate::wire::Frame;

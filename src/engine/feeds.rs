@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Performance;
-use super::player::Outcome;
+use super::outcome::Outcome;
 use super::sink::{Gone, Sink};
 use super::stage::Stage;
 use super::waits::Waits;

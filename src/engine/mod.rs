@@ -12,6 +12,7 @@ mod effects;
 mod feeds;
 pub mod gate;
 pub mod memory;
+mod outcome;
 mod outlet;
 mod player;
 mod refusal;
@@ -23,7 +24,8 @@ mod waits;
 
 use std::sync::Arc;
 
-pub use player::{NotBegun, Outcome, Performance};
+pub use outcome::{NotBegun, Outcome};
+pub use player::Performance;
 pub use reply::{Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 
 use crate::event::Event;
