@@ -288,7 +288,7 @@ endpoints:
   - { path: /after, stream: [{ data: good }, { after: '{{ request.query.nope }}', data: x }, { data: never }] }
   - { path: /first-after, stream: [{ after: '{{ request.query.nope }}', data: x }, { data: never }] }
   - { path: /wait, stream: [{ data: good }, { wait: 'nonsense{{ 1 }}' }, { data: never }] }
-  - { path: /follow, stream: [{ data: good }, { follow: { topic: 'x{{ request.query.t }}', limit: 1 } }, { data: never }] }
+  - { path: /follow, stream: [{ data: good }, { follow: { topic: '{{ request.query.t }}', limit: 1 } }, { data: never }] }
 ",
         &[],
     );
