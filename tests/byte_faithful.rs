@@ -30,7 +30,8 @@ async fn with_field(mock: &Mock, via: Via, path: &str, name: &str, value: &[u8])
         return Open::Http2(frames).rest().await;
     }
     let head = format!("GET {path} HTTP/1.1\r\nhost: t\r\n{name}: ");
-    mock.ask(via, &[head.as_bytes(), value, b"\r\n\r\n"].concat()).await
+    mock.ask(via, &[head.as_bytes(), value, b"\r\n\r\n"].concat())
+        .await
 }
 
 async fn post(mock: &Mock, path: &str, kind: &str, body: &[u8]) -> Answer {
@@ -83,7 +84,10 @@ async fn a_query_comes_back_byte_for_byte() {
     for via in Via::ALL {
         let get = async |path: &str| mock.get(via, path).await.body();
         assert_eq!(get(&format!("/body?q={q}")).await, nul, "{via:?}");
-        assert_eq!(get(&format!("/around?q={q}")).await, [b"[", &nul[..], b"]"].concat());
+        assert_eq!(
+            get(&format!("/around?q={q}")).await,
+            [b"[", &nul[..], b"]"].concat()
+        );
         let json = get(&format!("/json?q={q}&p={q}")).await;
         let expected = [b"{\"q\":\"", &escaped(&nul)[..], b"\",\"same\":true}"].concat();
         assert_eq!(json, expected, "{}", String::from_utf8_lossy(&json));
@@ -114,7 +118,18 @@ async fn every_part_of_a_stream_carries_any_bytes() {
         let answer = mock.get(via, &format!("/stream?q={}", percent(q))).await;
         assert_eq!(answer.pieces[0], [b"data: ", q, b"\n\n"].concat(), "{via:?}");
         let json = [b"{\"q\":\"", &escaped(q)[..], b"\"}"].concat();
-        let event = [b": ", q, b"\nevent: ", q, b"\ndata: ", &json, b"\nid: ", q, b"\n\n"].concat();
+        let event = [
+            b": ",
+            q,
+            b"\nevent: ",
+            q,
+            b"\ndata: ",
+            &json,
+            b"\nid: ",
+            q,
+            b"\n\n",
+        ]
+        .concat();
         assert_eq!(answer.pieces[1], event);
         assert_eq!(answer.pieces[2], [q, b"-", q].concat());
         let b64 = base64::engine::general_purpose::STANDARD.encode(q);
@@ -135,7 +150,10 @@ async fn paths_are_split_before_they_are_decoded() {
     let nasty = percent(&[NASTY, b"\0/%2e\r\n"].concat());
     for via in [Via::Http1, Via::Http2] {
         let get = async |path: String| mock.get(via, &path).await.body();
-        assert_eq!(get(format!("/capture/{nasty}")).await, [NASTY, b"\0/%2e\r\n"].concat());
+        assert_eq!(
+            get(format!("/capture/{nasty}")).await,
+            [NASTY, b"\0/%2e\r\n"].concat()
+        );
         assert_eq!(get("/rest/a/%2F/b%252Fc//d".into()).await, b"a///b%2Fc//d");
         assert_eq!(get("/v%ff.txt".into()).await, b"\xff");
         assert_eq!(get("/capture/%2e%2e".into()).await, b"..");
@@ -149,17 +167,33 @@ async fn header_fields_ids_and_cookies_come_back_byte_for_byte() {
     let value: Vec<u8> = NASTY.iter().copied().filter(|b| *b != 0x7f).collect();
     for via in Via::ALL {
         for (path, name) in [("/header", "x-in"), ("/id", "last-event-id")] {
-            assert_eq!(with_field(&mock, via, path, name, &value).await.body(), value, "{via:?} {path}");
+            assert_eq!(
+                with_field(&mock, via, path, name, &value).await.body(),
+                value,
+                "{via:?} {path}"
+            );
         }
         let event = with_field(&mock, via, "/id-event", "last-event-id", &value).await;
-        assert_eq!(event.body(), [b"data: ", &value[..], b"\nid: ", &value, b"\n\n"].concat(), "{via:?}");
+        assert_eq!(
+            event.body(),
+            [b"data: ", &value[..], b"\nid: ", &value, b"\n\n"].concat(),
+            "{via:?}"
+        );
         let cookie = [b"a=1; c=", &value[..], b"; d=2"].concat();
-        assert_eq!(with_field(&mock, via, "/cookie", "cookie", &cookie).await.body(), value, "{via:?}");
+        assert_eq!(
+            with_field(&mock, via, "/cookie", "cookie", &cookie).await.body(),
+            value,
+            "{via:?}"
+        );
         let back = with_field(&mock, via, "/back", "x-in", &value).await;
         assert_eq!(back.body(), value, "{via:?}");
         if !via.is_http2() {
             let field = [b"X-Back: ", &value[..], b"\r\n"].concat();
-            assert!(back.head.windows(field.len()).any(|part| part == field), "{}", back.head_text());
+            assert!(
+                back.head.windows(field.len()).any(|part| part == field),
+                "{}",
+                back.head_text()
+            );
         }
     }
 }
@@ -168,7 +202,12 @@ async fn header_fields_ids_and_cookies_come_back_byte_for_byte() {
 async fn bodies_come_back_byte_for_byte() {
     let mock = mock(ECHO).await;
     let all: Vec<u8> = (0..=255).cycle().take(70_000).collect();
-    assert_eq!(post(&mock, "/post", "application/octet-stream", &all).await.body(), all);
+    assert_eq!(
+        post(&mock, "/post", "application/octet-stream", &all)
+            .await
+            .body(),
+        all
+    );
     assert_eq!(post(&mock, "/sha", "image/png", &all).await.text(), sha256(&all));
     assert_eq!(post(&mock, "/sha", "x", b"").await.text(), sha256(b""));
     let form = format!("p=1&q={}", percent(NASTY));
@@ -177,7 +216,10 @@ async fn bodies_come_back_byte_for_byte() {
     let raw = [b"q=", &b"\xff\xe2\x98\x83"[..]].concat();
     assert_eq!(post(&mock, "/form", kind, &raw).await.body(), b"\xff\xe2\x98\x83");
     let json = [b"{\"a\": [\"", &escaped(NASTY)[..], b"\"]}"].concat();
-    assert_eq!(post(&mock, "/deep", "application/json", &json).await.body(), NASTY);
+    assert_eq!(
+        post(&mock, "/deep", "application/json", &json).await.body(),
+        NASTY
+    );
     let parts = [
         b"--B\r\ncontent-disposition: form-data; name=\"q\"\r\n\r\n",
         NASTY,
@@ -185,20 +227,34 @@ async fn bodies_come_back_byte_for_byte() {
     ]
     .concat();
     let kind = "multipart/form-data; boundary=B";
-    assert_eq!(post(&mock, "/form", kind, &parts).await.body(), [NASTY, b"\0"].concat());
+    assert_eq!(
+        post(&mock, "/form", kind, &parts).await.body(),
+        [NASTY, b"\0"].concat()
+    );
 }
 
 #[tokio::test]
 async fn nothing_can_be_smuggled_into_a_head() {
     let mock = mock(ECHO).await;
-    for bad in ["a%0d%0ax-evil:%201", "a%0ax-evil:%201", "a%0db", "a%00b", "%7f", "%0d%0a%0d%0aHTTP/1.1 200 OK"] {
+    for bad in [
+        "a%0d%0ax-evil:%201",
+        "a%0ax-evil:%201",
+        "a%0db",
+        "a%00b",
+        "%7f",
+        "%0d%0a%0d%0aHTTP/1.1 200 OK",
+    ] {
         let bad = bad.replace(' ', "%20");
         for path in ["/head", "/reason", "/location", "/set-cookie"] {
             for via in [Via::Http1, Via::Http1Tls] {
                 let answer = mock.get(via, &format!("{path}?q={bad}")).await;
                 assert_eq!((answer.status(), answer.end), (500, End::Clean), "{path} {bad}");
                 assert!(!answer.head_text().contains("evil"), "{answer:?}");
-                let named = if path == "/reason" { "the reason phrase" } else { "the value of the header" };
+                let named = if path == "/reason" {
+                    "the reason phrase"
+                } else {
+                    "the value of the header"
+                };
                 assert!(answer.text().contains(named), "{answer:?}");
             }
             let http2 = mock.get(Via::Http2, &format!("{path}?q={bad}")).await;
@@ -206,14 +262,23 @@ async fn nothing_can_be_smuggled_into_a_head() {
         }
     }
     // In an event a line end can only end a line of data.
-    let event = mock.get(Via::Http1, "/stream?q=a%0d%0adata:%20b%0aid:%20c%0dx").await;
-    assert_eq!(event.texts()[0], "data: a\ndata: data: b\ndata: id: c\ndata: x\n\n");
+    let event = mock
+        .get(Via::Http1, "/stream?q=a%0d%0adata:%20b%0aid:%20c%0dx")
+        .await;
+    assert_eq!(
+        event.texts()[0],
+        "data: a\ndata: data: b\ndata: id: c\ndata: x\n\n"
+    );
     assert_eq!(
         event.texts()[1],
         ": a\n: data: b\n: id: c\n: x\nevent: a  data: b id: c x\ndata: {\"q\":\"a\\r\\ndata: b\\nid: c\\rx\"}\nid: a  data: b id: c x\n\n"
     );
     for fine in ["a%09b", "", "%e2%98%83", "%ff"] {
-        assert_eq!(mock.get(Via::Http1, &format!("/head?q={fine}")).await.status(), 200, "{fine}");
+        assert_eq!(
+            mock.get(Via::Http1, &format!("/head?q={fine}")).await.status(),
+            200,
+            "{fine}"
+        );
     }
 }
 
@@ -221,16 +286,42 @@ async fn nothing_can_be_smuggled_into_a_head() {
 async fn echoes_that_other_suites_ask_for() {
     let mock = mock(ECHO).await;
     for via in [Via::Http1, Via::Http2] {
-        let fields = [("accept", "text/event-stream"), ("x-a", "1"), ("x-b", "\"q\""), ("X-A", "2")];
-        let fields: Vec<(String, &str)> = fields.map(|(n, v)| (if via.is_http2() { n.to_lowercase() } else { n.into() }, v)).to_vec();
+        let fields = [
+            ("accept", "text/event-stream"),
+            ("x-a", "1"),
+            ("x-b", "\"q\""),
+            ("X-A", "2"),
+        ];
+        let fields: Vec<(String, &str)> = fields
+            .map(|(n, v)| {
+                (
+                    if via.is_http2() {
+                        n.to_lowercase()
+                    } else {
+                        n.into()
+                    },
+                    v,
+                )
+            })
+            .to_vec();
         let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-        let all: serde_json::Value = serde_json::from_slice(&mock.get_with(via, "/headers", &fields).await.body()).unwrap();
-        let expected = serde_json::json!({ "host": "t", "accept": "text/event-stream", "x-a": "1, 2", "x-b": "\"q\"" });
+        let all: serde_json::Value =
+            serde_json::from_slice(&mock.get_with(via, "/headers", &fields).await.body()).unwrap();
+        let expected =
+            serde_json::json!({ "host": "t", "accept": "text/event-stream", "x-a": "1, 2", "x-b": "\"q\"" });
         assert_eq!(all, expected, "{via:?}");
-        let next = mock.get_with(via, "/next", &[("last-event-id", "41")]).await.text();
+        let next = mock
+            .get_with(via, "/next", &[("last-event-id", "41")])
+            .await
+            .text();
         assert_eq!(next, "data: 42\nid: 42\n\n", "{via:?}");
         assert_eq!(mock.get(via, "/default").await.text(), "data: data\n\n");
         assert_eq!(mock.get(via, "/default?message=").await.text(), "\n\n");
-        assert_eq!(mock.get(via, "/default?message=id%3A%20%E2%98%83%00").await.text(), "id: ☃\0\n\n");
+        assert_eq!(
+            mock.get(via, "/default?message=id%3A%20%E2%98%83%00")
+                .await
+                .text(),
+            "id: ☃\0\n\n"
+        );
     }
 }

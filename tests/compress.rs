@@ -48,8 +48,12 @@ fn decoder(coding: &str) -> Decode {
     }
     match coding {
         "gzip" => with(flate2::write::GzDecoder::new(Vec::new()), |w| w.get_mut()),
-        "br" => with(brotli::DecompressorWriter::new(Vec::new(), 1 << 20), |w| w.get_mut()),
-        "zstd" => with(zstd::stream::write::Decoder::new(Vec::new()).unwrap(), |w| w.get_mut()),
+        "br" => with(brotli::DecompressorWriter::new(Vec::new(), 1 << 20), |w| {
+            w.get_mut()
+        }),
+        "zstd" => with(zstd::stream::write::Decoder::new(Vec::new()).unwrap(), |w| {
+            w.get_mut()
+        }),
         "" => Box::new(<[u8]>::to_vec),
         other => panic!("{other}"),
     }
@@ -79,10 +83,18 @@ async fn every_event_can_be_read_as_soon_as_it_is_there() {
             let pieces: Vec<Vec<u8>> = answer.pieces.iter().map(|piece| decode(piece)).collect();
             assert_eq!(pieces[..3], expected, "{via:?} {coding}");
             assert_eq!(answer.end, End::Clean, "{via:?} {coding}");
-            assert!(answer.pieces[1].len() < 200, "{coding}: {} bytes", answer.pieces[1].len());
+            assert!(
+                answer.pieces[1].len() < 200,
+                "{coding}: {} bytes",
+                answer.pieces[1].len()
+            );
             // What is behind the last event only ends the stream.
             assert!(pieces.len() == 4 && pieces[3].is_empty(), "{coding}: {pieces:?}");
-            assert_eq!(whole(coding, &answer.body()), expected.concat(), "{via:?} {coding}");
+            assert_eq!(
+                whole(coding, &answer.body()),
+                expected.concat(),
+                "{via:?} {coding}"
+            );
         }
         assert_eq!(mock.get(via, "/all").await.pieces, expected, "{via:?}");
     }
@@ -109,18 +121,37 @@ async fn the_client_s_weights_decide_then_the_server_s_order() {
         ("/empty", "gzip", None),
         ("/off", "gzip", None),
     ] {
-        let answer = mock.get_with(Via::Http1, path, &[("accept-encoding", accept)]).await;
-        assert_eq!(answer.value("content-encoding").as_deref(), expected, "{path} {accept}");
+        let answer = mock
+            .get_with(Via::Http1, path, &[("accept-encoding", accept)])
+            .await;
+        assert_eq!(
+            answer.value("content-encoding").as_deref(),
+            expected,
+            "{path} {accept}"
+        );
         let varies = !["/own", "/empty", "/off"].contains(&path);
-        assert_eq!(answer.value("vary").as_deref(), varies.then_some("accept-encoding"), "{path} {accept}");
+        assert_eq!(
+            answer.value("vary").as_deref(),
+            varies.then_some("accept-encoding"),
+            "{path} {accept}"
+        );
     }
     let plain = mock.get(Via::Http1, "/all").await;
-    assert_eq!((plain.value("content-encoding"), plain.value("vary").as_deref()), (None, Some("accept-encoding")));
+    assert_eq!(
+        (plain.value("content-encoding"), plain.value("vary").as_deref()),
+        (None, Some("accept-encoding"))
+    );
     let gzip = [("accept-encoding", "gzip")];
     let own = mock.get_with(Via::Http1, "/vary", &gzip).await;
     assert_eq!(own.values("vary"), ["Cookie", "accept-encoding"]);
     let none = mock.get_with(Via::Http1, "/no-vary", &gzip).await;
-    assert_eq!((none.values("vary").len(), none.value("content-encoding").as_deref()), (0, Some("gzip")));
+    assert_eq!(
+        (
+            none.values("vary").len(),
+            none.value("content-encoding").as_deref()
+        ),
+        (0, Some("gzip"))
+    );
 }
 
 #[tokio::test]
@@ -129,16 +160,31 @@ async fn whole_bodies_are_compressed_and_sized() {
     for via in Via::ALL {
         for coding in CODINGS {
             let answer = mock.get_with(via, "/body", &[("accept-encoding", coding)]).await;
-            assert_eq!(whole(coding, &answer.body()), "body ".repeat(1000).as_bytes(), "{via:?} {coding}");
+            assert_eq!(
+                whole(coding, &answer.body()),
+                "body ".repeat(1000).as_bytes(),
+                "{via:?} {coding}"
+            );
             assert_eq!(answer.end, End::Clean);
             if !via.is_http2() {
-                assert_eq!(answer.value("content-length"), Some(answer.body().len().to_string()));
+                assert_eq!(
+                    answer.value("content-length"),
+                    Some(answer.body().len().to_string())
+                );
             }
         }
     }
-    let nothing = mock.get_with(Via::Http1, "/nothing", &[("accept-encoding", "gzip")]).await;
-    assert_eq!((nothing.body().len(), nothing.value("content-encoding")), (0, None), "an empty body is no gzip file");
-    let empty = mock.get_with(Via::Http1, "/empty", &[("accept-encoding", "gzip")]).await;
+    let nothing = mock
+        .get_with(Via::Http1, "/nothing", &[("accept-encoding", "gzip")])
+        .await;
+    assert_eq!(
+        (nothing.body().len(), nothing.value("content-encoding")),
+        (0, None),
+        "an empty body is no gzip file"
+    );
+    let empty = mock
+        .get_with(Via::Http1, "/empty", &[("accept-encoding", "gzip")])
+        .await;
     assert_eq!(empty.body(), b"");
 }
 
@@ -156,10 +202,22 @@ async fn a_cut_leaves_what_came_before_readable() {
     for coding in CODINGS {
         for path in ["/cut", "/fault"] {
             let both = "data: a\n\ndata: b\n\n".to_owned();
-            assert_eq!(read(&mock, Via::Http1, path, coding).await, (both.clone(), End::Closed), "{coding} {path}");
-            assert_eq!(read(&mock, Via::Http1Tls, path, coding).await, (both.clone(), End::Unannounced));
-            assert_eq!(read(&mock, Via::Http2, path, coding).await, (both, End::StreamReset(2)));
-            let answer = mock.get_with(Via::Http1, path, &[("accept-encoding", coding)]).await;
+            assert_eq!(
+                read(&mock, Via::Http1, path, coding).await,
+                (both.clone(), End::Closed),
+                "{coding} {path}"
+            );
+            assert_eq!(
+                read(&mock, Via::Http1Tls, path, coding).await,
+                (both.clone(), End::Unannounced)
+            );
+            assert_eq!(
+                read(&mock, Via::Http2, path, coding).await,
+                (both, End::StreamReset(2))
+            );
+            let answer = mock
+                .get_with(Via::Http1, path, &[("accept-encoding", coding)])
+                .await;
             assert_eq!(answer.pieces.len(), 2, "no end of the coding behind a cut");
         }
     }
@@ -171,7 +229,11 @@ async fn a_fault_counts_the_bytes_on_the_wire_and_nothing_follows_it() {
     for via in Via::ALL {
         for coding in CODINGS {
             let answer = mock.get_with(via, "/mid", &[("accept-encoding", coding)]).await;
-            assert_eq!((answer.body().len(), answer.end), (5, End::Clean), "{via:?} {coding}");
+            assert_eq!(
+                (answer.body().len(), answer.end),
+                (5, End::Clean),
+                "{via:?} {coding}"
+            );
         }
     }
 }
@@ -183,19 +245,38 @@ async fn compression_works_together_with_cuts_buffers_topics_and_heartbeats() {
         for coding in CODINGS {
             let (plain, _) = read(&mock, via, "/buffer", "").await;
             assert_eq!(plain.matches("data: ").count(), 50);
-            let answer = mock.get_with(via, "/buffer", &[("accept-encoding", coding)]).await;
-            assert_eq!(whole(coding, &answer.body()).len(), plain.len(), "{via:?} {coding}");
+            let answer = mock
+                .get_with(via, "/buffer", &[("accept-encoding", coding)])
+                .await;
+            assert_eq!(
+                whole(coding, &answer.body()).len(),
+                plain.len(),
+                "{via:?} {coding}"
+            );
             let (last, full) = answer.pieces.split_last().unwrap();
-            assert!(full.iter().all(|piece| piece.len() % 64 == 0) && !last.is_empty(), "{coding}");
-            assert_eq!(read(&mock, via, "/split", coding).await, ("data: a\n\n".into(), End::Clean));
+            assert!(
+                full.iter().all(|piece| piece.len() % 64 == 0) && !last.is_empty(),
+                "{coding}"
+            );
+            assert_eq!(
+                read(&mock, via, "/split", coding).await,
+                ("data: a\n\n".into(), End::Clean)
+            );
             let topic = read(&mock, via, "/topic", coding).await;
             assert_eq!(topic.0.matches("data: m\n\n").count(), 1);
-            assert!(topic.0.ends_with("data: z\n\n") && topic.1 == End::Clean, "{topic:?}");
+            assert!(
+                topic.0.ends_with("data: z\n\n") && topic.1 == End::Clean,
+                "{topic:?}"
+            );
             let mut open = mock.open(via, "/beats", &[("accept-encoding", coding)]).await;
             open.head().await;
             let mut decode = decoder(coding);
             for expected in ["data: a\n\n", ":\n\n", ":\n\n", ":\n\n"] {
-                assert_eq!(decode(&open.next().await), expected.as_bytes(), "{via:?} {coding}");
+                assert_eq!(
+                    decode(&open.next().await),
+                    expected.as_bytes(),
+                    "{via:?} {coding}"
+                );
             }
         }
     }
@@ -205,7 +286,9 @@ async fn compression_works_together_with_cuts_buffers_topics_and_heartbeats() {
 async fn a_measured_length_is_that_of_the_bytes_that_are_sent() {
     let mock = mock(SCENARIO).await;
     for accept in ["", "gzip"] {
-        let answer = mock.get_with(Via::Http1, "/sized", &[("accept-encoding", accept)]).await;
+        let answer = mock
+            .get_with(Via::Http1, "/sized", &[("accept-encoding", accept)])
+            .await;
         assert_eq!(answer.end, End::Clean, "{accept}: {}", answer.head_text());
         let coding = answer.value("content-encoding").unwrap_or_default();
         let text = match coding.as_str() {
@@ -220,10 +303,18 @@ async fn a_measured_length_is_that_of_the_bytes_that_are_sent() {
 fn curl_gets_the_plain_text() {
     let server = support::serve(SCENARIO, &[]);
     for protocol in ["--http1.1", "--http2-prior-knowledge"] {
-        for (path, expected) in [("/gzip", "data: a\n\n".to_owned()), ("/body", "body ".repeat(1000))] {
+        for (path, expected) in [
+            ("/gzip", "data: a\n\n".to_owned()),
+            ("/body", "body ".repeat(1000)),
+        ] {
             let url = server.url("http", path);
-            let got = support::process::curl(&["--compressed", protocol, "-H", "accept-encoding: gzip", &url]);
-            assert_eq!(String::from_utf8(got.stdout).unwrap(), expected, "{protocol} {path}");
+            let got =
+                support::process::curl(&["--compressed", protocol, "-H", "accept-encoding: gzip", &url]);
+            assert_eq!(
+                String::from_utf8(got.stdout).unwrap(),
+                expected,
+                "{protocol} {path}"
+            );
         }
     }
 }

@@ -46,10 +46,17 @@ async fn a_fault_strikes_never_or_always_or_by_the_seed() {
         all
     };
     let first = run(1).await;
-    let struck: Vec<usize> = first.iter().filter(|a| a.1 == End::Closed).map(|a| a.0.len() / EVENT).collect();
+    let struck: Vec<usize> = first
+        .iter()
+        .filter(|a| a.1 == End::Closed)
+        .map(|a| a.0.len() / EVENT)
+        .collect();
     assert!((3..=17).contains(&struck.len()), "{struck:?}");
     assert!(struck.iter().all(|n| (1..=5).contains(n)), "{struck:?}");
-    assert!(struck.iter().any(|n| *n != struck[0]), "each attempt draws anew: {struck:?}");
+    assert!(
+        struck.iter().any(|n| *n != struck[0]),
+        "each attempt draws anew: {struck:?}"
+    );
     assert_eq!(run(1).await, first);
     assert_ne!(run(2).await, first);
 }
@@ -59,12 +66,18 @@ async fn a_fault_strikes_behind_so_many_events() {
     use End::*;
     for (end, ends) in [
         ("cut", [Closed, Unannounced, StreamReset(2), StreamReset(2)]),
-        ("cut, code: 8", [Closed, Unannounced, StreamReset(8), StreamReset(8)]),
+        (
+            "cut, code: 8",
+            [Closed, Unannounced, StreamReset(8), StreamReset(8)],
+        ),
         ("reset", [Reset, Reset, Reset, Reset]),
         ("close", [Clean, Clean, Clean, Clean]),
         ("goaway", [Clean, Clean, Clean, Clean]),
     ] {
-        let mock = mock(&counting(&format!("faults: [{{ after: {{ events: 2 }}, end: {end} }}]"))).await;
+        let mock = mock(&counting(&format!(
+            "faults: [{{ after: {{ events: 2 }}, end: {end} }}]"
+        )))
+        .await;
         for (via, expected) in Via::ALL.into_iter().zip(ends) {
             assert_eq!(got(&mock, via).await, (whole(2), expected), "{via:?} {end}");
         }
@@ -75,14 +88,29 @@ async fn a_fault_strikes_behind_so_many_events() {
 async fn a_fault_strikes_at_the_very_byte() {
     for bytes in [0, 1, 5, EVENT - 1, EVENT, EVENT + 1, 3 * EVENT, 6 * EVENT - 1] {
         for (end, ends) in [
-            ("cut", [End::Closed, End::Unannounced, End::StreamReset(2), End::StreamReset(2)]),
+            (
+                "cut",
+                [
+                    End::Closed,
+                    End::Unannounced,
+                    End::StreamReset(2),
+                    End::StreamReset(2),
+                ],
+            ),
             ("reset", [End::Reset; 4]),
             ("close", [End::Clean; 4]),
             ("goaway", [End::Clean; 4]),
         ] {
-            let mock = mock(&counting(&format!("faults: {{ after: {{ bytes: {bytes} }}, end: {end} }}"))).await;
+            let mock = mock(&counting(&format!(
+                "faults: {{ after: {{ bytes: {bytes} }}, end: {end} }}"
+            )))
+            .await;
             for (via, expected) in Via::ALL.into_iter().zip(ends) {
-                assert_eq!(got(&mock, via).await, (whole(6)[..bytes].to_owned(), expected), "{via:?} {bytes} {end}");
+                assert_eq!(
+                    got(&mock, via).await,
+                    (whole(6)[..bytes].to_owned(), expected),
+                    "{via:?} {bytes} {end}"
+                );
             }
         }
     }
@@ -94,7 +122,10 @@ async fn a_cut_inside_a_chunk_leaves_the_chunk_broken_and_a_close_does_not() {
         ("cut", "9\r\ndata: 1\n\n\r\n9\r\ndata"),
         ("close", "9\r\ndata: 1\n\n\r\n4\r\ndata\r\n0\r\n\r\n"),
     ] {
-        let mock = mock(&counting(&format!("faults: {{ after: {{ bytes: 13 }}, end: {end} }}"))).await;
+        let mock = mock(&counting(&format!(
+            "faults: {{ after: {{ bytes: 13 }}, end: {end} }}"
+        )))
+        .await;
         let mut io = mock.connect(Via::Http1).await;
         transport_toy::send(&mut io, "GET /x HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
         transport_toy::read_head(&mut io).await;
@@ -116,7 +147,13 @@ endpoints:
 ",
     )
     .await;
-    let cut = |via: Via| if via.is_http2() { End::StreamReset(2) } else { End::Closed };
+    let cut = |via: Via| {
+        if via.is_http2() {
+            End::StreamReset(2)
+        } else {
+            End::Closed
+        }
+    };
     for via in [Via::Http1, Via::Http2] {
         for (path, expected) in [
             ("/raw", 100_000),
@@ -126,7 +163,11 @@ endpoints:
             ("/two", 10),
         ] {
             let answer = mock.get(via, path).await;
-            assert_eq!((answer.body().len(), answer.end), (expected, cut(via)), "{via:?} {path}");
+            assert_eq!(
+                (answer.body().len(), answer.end),
+                (expected, cut(via)),
+                "{via:?} {path}"
+            );
         }
         let cut = mock.get(via, "/cut").await;
         let lengths: Vec<usize> = cut.pieces.iter().map(Vec::len).collect();
@@ -147,16 +188,25 @@ async fn a_fault_strikes_in_time_whatever_the_stream_is_doing() {
         "throttle: { delay: 1m }, stream: [{ data: b }]",
         "stream: [{ data: a }, { end: stall }]",
     ] {
-        let yaml = format!("endpoints: [{{ path: /x, faults: {{ after: {{ time: 3s }}, end: cut }}, {stream} }}]");
-        let mock = mock_on(Clock::manual(), &yaml).await;
-        let mut open = mock.open(Via::Http1, "/x", &[]).await;
-        open.head().await;
-        mock.clock().advance(Duration::from_millis(2999)).await;
-        assert_eq!(mock.running.engine.connections.count(), 1, "{stream}");
-        mock.clock().advance(Duration::from_millis(1)).await;
-        let answer = open.remains().await;
-        assert_eq!(answer.end, End::Closed, "{stream}");
-        assert!(!answer.text().contains('b') && answer.body().len() <= 36, "{stream} {answer:?}");
+        for (what, end) in [
+            ("faults: { after: { time: 3s }, end: cut }", End::Closed),
+            ("limits: { time: 3s }", End::Clean),
+        ] {
+            let yaml = format!("endpoints: [{{ path: /x, {what}, {stream} }}]");
+            let mock = mock_on(Clock::manual(), &yaml).await;
+            let mut open = mock.open(Via::Http1, "/x", &[]).await;
+            open.head().await;
+            mock.clock().advance(Duration::from_millis(2999)).await;
+            assert_eq!(mock.running.engine.connections.count(), 1, "{what} {stream}");
+            mock.clock().advance(Duration::from_millis(1)).await;
+            assert_eq!(mock.running.engine.connections.count(), 0, "{what} {stream}");
+            let answer = open.remains().await;
+            assert_eq!(answer.end, end, "{what} {stream}");
+            assert!(
+                !answer.text().contains('b') && answer.body().len() <= 36,
+                "{stream} {answer:?}"
+            );
+        }
     }
 }
 
@@ -172,19 +222,28 @@ async fn a_stall_silences_everything_for_a_while_and_the_stream_goes_on_where_it
         assert_eq!(mock.tick().await, Some(Duration::from_secs(10)), "{via:?}");
         assert_eq!(open.next().await, b": 2\n\n");
         let rest = open.remains().await;
-        assert_eq!((rest.text(), rest.end), (whole(6)[2 * EVENT..].to_owned(), End::Clean), "{via:?}");
+        assert_eq!(
+            (rest.text(), rest.end),
+            (whole(6)[2 * EVENT..].to_owned(), End::Clean),
+            "{via:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_holds_or_stalls_for_ever_stays_open_in_its_own_way() {
     for (end, beats) in [("hold", true), ("stall", false)] {
-        let yaml = counting(&format!("heartbeat: 1s\n    faults: {{ after: {{ bytes: 13 }}, end: {end} }}"));
+        let yaml = counting(&format!(
+            "heartbeat: 1s\n    faults: {{ after: {{ bytes: 13 }}, end: {end} }}"
+        ));
         for via in Via::ALL {
             let mock = mock_on(Clock::manual(), &yaml).await;
             let mut open = mock.open(via, "/x", &[]).await;
             open.head().await;
-            assert_eq!((open.next().await, open.next().await), (b"data: 1\n\n".to_vec(), b"data".to_vec()));
+            assert_eq!(
+                (open.next().await, open.next().await),
+                (b"data: 1\n\n".to_vec(), b"data".to_vec())
+            );
             assert_eq!(mock.clock().next_due().await.is_some(), beats, "{via:?} {end}");
             if beats {
                 mock.clock().advance(Duration::from_secs(1)).await;
@@ -216,20 +275,31 @@ async fn a_rate_slows_bytes_down_and_alters_none() {
             mock.tick().await;
         };
         assert_eq!(end, End::Clean);
-        assert_eq!(String::from_utf8(body).unwrap(), "data: abcdefghijklmnopqrstuvwxyz\n\ndata: z\n\n");
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            "data: abcdefghijklmnopqrstuvwxyz\n\ndata: z\n\n"
+        );
         // At no time has more come than the rate lets through, but for one slice.
-        assert!(times.iter().all(|(ms, bytes)| *bytes <= ms / 10 + 10), "{times:?}");
+        assert!(
+            times.iter().all(|(ms, bytes)| *bytes <= ms / 10 + 10),
+            "{times:?}"
+        );
         assert_eq!(times.last().unwrap().0, 340, "{via:?} {times:?}");
     }
 }
 
 #[tokio::test]
 async fn a_rate_takes_real_time() {
-    let mock = mock("endpoints: [{ path: /x, throttle: { rate: 2000 }, stream: [{ raw: { fill: 500 } }] }]").await;
+    let mock =
+        mock("endpoints: [{ path: /x, throttle: { rate: 2000 }, stream: [{ raw: { fill: 500 } }] }]").await;
     let began = std::time::Instant::now();
     assert_eq!(mock.get(Via::Http1, "/x").await.body().len(), 500);
     // The first slice of 200 bytes comes at once.
-    assert!(began.elapsed() >= Duration::from_millis(150), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() >= Duration::from_millis(150),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -263,7 +333,12 @@ endpoints:
 
 #[tokio::test]
 async fn a_buffer_withholds_bytes_until_it_is_full() {
-    for (end, rest) in [("close", "data: 5\n\ndata: 6\n\n"), ("goaway", "data: 5\n\ndata: 6\n\n"), ("cut", ""), ("reset", "")] {
+    for (end, rest) in [
+        ("close", "data: 5\n\ndata: 6\n\n"),
+        ("goaway", "data: 5\n\ndata: 6\n\n"),
+        ("cut", ""),
+        ("reset", ""),
+    ] {
         let yaml = format!(
             "endpoints: [{{ path: /x, throttle: {{ buffer: 18 }}, stream: [{{ every: 1s, times: 4, data: '{{{{ seq }}}}' }}, {{ raw: \"data: 5\\n\\ndata: \" }}, {{ raw: \"6\\n\" }}, {{ end: {end} }}] }}]"
         );
@@ -292,7 +367,11 @@ async fn limits_end_streams_cleanly() {
     ] {
         let mock = mock(&counting(&format!("limits: {{ {limit} }}"))).await;
         for via in Via::ALL {
-            assert_eq!(got(&mock, via).await, (expected.clone(), End::Clean), "{via:?} {limit}");
+            assert_eq!(
+                got(&mock, via).await,
+                (expected.clone(), End::Clean),
+                "{via:?} {limit}"
+            );
         }
     }
 }

@@ -73,9 +73,21 @@ fn folders_are_served_with_their_media_types() {
     ] {
         assert_eq!(told(&server.get(path)), expected, "{path}");
     }
-    for path in ["/site/x", "/site/sub", "/site/sub/deep/", "/site/.hidden", "/site/a.js/", "/site//a.js", "/site/A.js"] {
+    for path in [
+        "/site/x",
+        "/site/sub",
+        "/site/sub/deep/",
+        "/site/.hidden",
+        "/site/a.js/",
+        "/site//a.js",
+        "/site/A.js",
+    ] {
         let answer = server.get(path);
-        assert_eq!((answer.status, answer.header("content-type")), (404, Some("application/problem+json")), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (404, Some("application/problem+json")),
+            "{path}"
+        );
         assert!(answer.body.contains("in this folder"), "{path} {answer:?}");
     }
     assert_eq!(server.get("/site").status, 404);
@@ -106,9 +118,16 @@ fn no_path_leads_out_of_the_folder() {
     ] {
         let answer = server.get(path);
         assert_eq!(answer.status, 404, "{path} {answer:?}");
-        assert!(!answer.body.contains("secret\n") && answer.body != "secret", "{path}");
+        assert!(
+            !answer.body.contains("secret\n") && answer.body != "secret",
+            "{path}"
+        );
     }
-    assert_eq!(server.get("/site/sub/../a.js").status, 404, "paths are taken as they are");
+    assert_eq!(
+        server.get("/site/sub/../a.js").status,
+        404,
+        "paths are taken as they are"
+    );
 }
 
 /// What `check` says about a scenario that does not load.
@@ -125,16 +144,31 @@ fn what_is_missing_or_outside_is_an_error_with_its_place() {
     for (answer, what) in [
         ("file: no.txt", "there is no file or folder `no.txt`"),
         ("file: sute/a.js", "there is no file or folder `sute/a.js`"),
-        ("file: ../outside.txt", "`../outside.txt` is outside the scenario's folder"),
-        ("file: /etc/hostname", "`/etc/hostname` is outside the scenario's folder"),
+        (
+            "file: ../outside.txt",
+            "`../outside.txt` is outside the scenario's folder",
+        ),
+        (
+            "file: /etc/hostname",
+            "`/etc/hostname` is outside the scenario's folder",
+        ),
         ("file: link.txt", "`link.txt` is outside the scenario's folder"),
         ("file: site", "`site` is a folder"),
         ("files: no", "there is no file or folder `no`"),
         ("files: site/a.js", "`site/a.js` is no folder"),
         ("files: ..", "`..` is outside the scenario's folder"),
-        ("files: linked", "`linked/up.txt` is outside the scenario's folder"),
-        ("stream: [{ raw: { file: no.bin } }]", "there is no file or folder `no.bin`"),
-        ("stream: [{ for_each: { in: no.csv, steps: [{ data: x }] } }]", "no.csv"),
+        (
+            "files: linked",
+            "`linked/up.txt` is outside the scenario's folder",
+        ),
+        (
+            "stream: [{ raw: { file: no.bin } }]",
+            "there is no file or folder `no.bin`",
+        ),
+        (
+            "stream: [{ for_each: { in: no.csv, steps: [{ data: x }] } }]",
+            "no.csv",
+        ),
     ] {
         let above = folder(&[
             ("outside.txt", "secret"),
@@ -146,14 +180,20 @@ fn what_is_missing_or_outside_is_an_error_with_its_place() {
         symlink("../outside.txt", within.join("link.txt")).unwrap();
         symlink("../../outside.txt", within.join("linked/up.txt")).unwrap();
         let said = refused(&within);
-        assert!(said.contains(what) && said.contains("scenario.yaml:2:"), "{answer}\n{said}");
+        assert!(
+            said.contains(what) && said.contains("scenario.yaml:2:"),
+            "{answer}\n{said}"
+        );
     }
 }
 
 #[test]
 fn links_that_stay_inside_are_followed() {
     let files = folder(&[
-        ("scenario.yaml", "endpoints: [{ path: '/{rest...}', files: site }]"),
+        (
+            "scenario.yaml",
+            "endpoints: [{ path: '/{rest...}', files: site }]",
+        ),
         ("shared/a.txt", "a"),
         ("site/b.txt", "b"),
     ]);
@@ -170,7 +210,10 @@ fn links_that_stay_inside_are_followed() {
 fn a_link_that_begins_to_lead_out_is_never_followed() {
     let above = folder(&[
         ("outside/a.txt", "secret"),
-        ("in/scenario.yaml", "endpoints: [{ path: '/{rest...}', files: site }]"),
+        (
+            "in/scenario.yaml",
+            "endpoints: [{ path: '/{rest...}', files: site }]",
+        ),
         ("in/site/a.txt", "a"),
     ]);
     let scenario = above.path().join("in/scenario.yaml");
@@ -221,16 +264,34 @@ endpoints:
 #[test]
 fn included_files_name_files_relative_to_themselves() {
     let server = start(folder(&[
-        ("scenario.yaml", "include: [parts/more.yaml]\nendpoints: [{ path: /top, file: a.txt }]"),
-        ("parts/more.yaml", "include: ../twice.yaml\nendpoints: [{ path: /part, file: a.txt }, { path: /up, file: ../a.txt }]"),
-        ("twice.yaml", "include: scenario.yaml\nendpoints: [{ path: /twice, body: once }]"),
+        (
+            "scenario.yaml",
+            "include: [parts/more.yaml]\nendpoints: [{ path: /top, file: a.txt }]",
+        ),
+        (
+            "parts/more.yaml",
+            "include: ../twice.yaml\nendpoints: [{ path: /part, file: a.txt }, { path: /up, file: ../a.txt }]",
+        ),
+        (
+            "twice.yaml",
+            "include: scenario.yaml\nendpoints: [{ path: /twice, body: once }]",
+        ),
         ("a.txt", "top"),
         ("parts/a.txt", "part"),
     ]));
-    for (path, expected) in [("/top", "top"), ("/part", "part"), ("/up", "top"), ("/twice", "once")] {
+    for (path, expected) in [
+        ("/top", "top"),
+        ("/part", "part"),
+        ("/up", "top"),
+        ("/twice", "once"),
+    ] {
         assert_eq!(server.get(path).body, expected, "{path}");
     }
-    fs::write(server.path("parts/more.yaml"), "endpoints: [{ path: /part, body: changed }]").unwrap();
+    fs::write(
+        server.path("parts/more.yaml"),
+        "endpoints: [{ path: /part, body: changed }]",
+    )
+    .unwrap();
     server.log.wait_for("reloaded: 2 endpoints");
     assert_eq!(server.get("/part").body, "changed");
     assert_eq!(server.get("/twice").status, 404);
@@ -240,11 +301,18 @@ fn included_files_name_files_relative_to_themselves() {
 fn includes_that_are_missing_or_outside_are_errors() {
     for (include, what) in [
         ("no.yaml", "there is no file or folder `no.yaml`"),
-        ("../above.yaml", "`../above.yaml` is outside the scenario's folder"),
+        (
+            "../above.yaml",
+            "`../above.yaml` is outside the scenario's folder",
+        ),
         ("parts", "`parts` is a folder"),
     ] {
         let yaml = format!("include: {include}\nendpoints: [{{ path: /x, body: x }}]");
-        let above = folder(&[("above.yaml", "endpoints: []"), ("in/scenario.yaml", &yaml), ("in/parts/a.txt", "")]);
+        let above = folder(&[
+            ("above.yaml", "endpoints: []"),
+            ("in/scenario.yaml", &yaml),
+            ("in/parts/a.txt", ""),
+        ]);
         let said = refused(&above.path().join("in"));
         assert!(said.contains(what) && said.contains("scenario.yaml:1:"), "{said}");
     }

@@ -50,13 +50,23 @@ async fn status_lines_and_fields_stand_as_written() {
             "headers: { connection: ~ }, wire: { framing: close }, stream: [{ data: a }]",
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n\r\n",
         ),
-        ("status: '{{ 200 + 3 }}', reason: \"{{ 'no' ~ 'pe' }}\"", "HTTP/1.1 203 nope\r\ncontent-length: 0\r\n\r\n"),
-        ("status: 418, json: [1]", "HTTP/1.1 418 I'm a teapot\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n"),
+        (
+            "status: '{{ 200 + 3 }}', reason: \"{{ 'no' ~ 'pe' }}\"",
+            "HTTP/1.1 203 nope\r\ncontent-length: 0\r\n\r\n",
+        ),
+        (
+            "status: 418, json: [1]",
+            "HTTP/1.1 418 I'm a teapot\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n",
+        ),
     ];
     let mock = numbered(&cases.map(|(answer, _)| answer)).await;
     for (at, (_, expected)) in cases.iter().enumerate() {
         for via in [Via::Http1, Via::Http1Tls] {
-            assert_eq!(dateless(&mock.get(via, &format!("/{at}")).await), *expected, "{via:?}");
+            assert_eq!(
+                dateless(&mock.get(via, &format!("/{at}")).await),
+                *expected,
+                "{via:?}"
+            );
         }
     }
 }
@@ -71,17 +81,32 @@ async fn even_the_date_and_the_length_can_be_missing_or_a_lie() {
     ])
     .await;
     let get = async |path: &str| mock.get(Via::Http1, path).await;
-    assert_eq!(get("/0").await.head_text(), "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n");
+    assert_eq!(
+        get("/0").await.head_text(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"
+    );
     let chunked = get("/1").await;
-    assert_eq!(chunked.head_text(), "HTTP/1.1 200 OK\r\ndate: today\r\ntransfer-encoding: chunked\r\n\r\n");
+    assert_eq!(
+        chunked.head_text(),
+        "HTTP/1.1 200 OK\r\ndate: today\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
     assert_eq!((chunked.text().as_str(), chunked.end), ("x", End::Clean));
     let short = get("/2").await;
-    assert_eq!(short.head_text(), "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n");
-    assert_eq!((short.text().as_str(), short.end), ("x", End::Closed), "99 bytes never come");
+    assert_eq!(
+        short.head_text(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n"
+    );
+    assert_eq!(
+        (short.text().as_str(), short.end),
+        ("x", End::Closed),
+        "99 bytes never come"
+    );
     // All of it is sent, and then nothing: the client must not take the rest for another answer.
     let mut long = mock.open(Via::Http1, "/3", &[]).await;
     assert_eq!(long.head().await, b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n");
-    let byte_client::Open::Http1(io) = &mut long else { unreachable!() };
+    let byte_client::Open::Http1(io) = &mut long else {
+        unreachable!()
+    };
     assert_eq!(transport_toy::read_all(io).await.unwrap(), "abcdef");
 }
 
@@ -120,10 +145,18 @@ endpoints:
             let answer = mock.get(Via::Http1, &path).await;
             let head = answer.head_text();
             let end = head.split_once("date: ").unwrap().1.split_once("\r\n").unwrap().1;
-            assert_eq!((end, answer.body().len()), (&*format!("{fields}\r\n"), 0), "{path} {head}");
+            assert_eq!(
+                (end, answer.body().len()),
+                (&*format!("{fields}\r\n"), 0),
+                "{path} {head}"
+            );
             for via in [Via::Http2, Via::Http2Tls] {
                 let answer = mock.get(via, &path).await;
-                assert_eq!((answer.body().len(), answer.end), (0, End::Clean), "{via:?} {path}");
+                assert_eq!(
+                    (answer.body().len(), answer.end),
+                    (0, End::Clean),
+                    "{via:?} {path}"
+                );
             }
         }
     }
@@ -151,12 +184,19 @@ endpoints:
         for (query, location) in [
             ("?to=/sse", Some("/sse")),
             ("?to=..%2Fx%3Fa%3Db%23f", Some("../x?a=b#f")),
-            ("?to=http%3A%2F%2Fother.test%3A81%2F%E2%98%83", Some("http://other.test:81/\u{2603}")),
+            (
+                "?to=http%3A%2F%2Fother.test%3A81%2F%E2%98%83",
+                Some("http://other.test:81/\u{2603}"),
+            ),
             ("?to=", Some("")),
             ("", None),
         ] {
             let answer = mock.get(Via::Http1, &format!("/{code}{query}")).await;
-            assert_eq!((answer.status(), answer.value("location").as_deref()), (code, location), "{query}");
+            assert_eq!(
+                (answer.status(), answer.value("location").as_deref()),
+                (code, location),
+                "{query}"
+            );
             assert_eq!((answer.body().len(), answer.end), (0, End::Clean));
         }
     }
@@ -182,7 +222,10 @@ async fn a_raw_head_is_sent_byte_for_byte() {
         ),
         ("/3", b"HTTP/1.1 200\nno colon\n: no name\nx : space\n\nx"),
         ("/4", b"HTTP/1.1 200 OK\r\n\r\nx"),
-        ("/5", b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx"),
+        (
+            "/5",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
+        ),
     ] {
         for via in [Via::Http1, Via::Http1Tls] {
             let mut io = mock.connect(via).await;
@@ -192,11 +235,19 @@ async fn a_raw_head_is_sent_byte_for_byte() {
             transport_toy::soon(tokio::io::AsyncReadExt::read_to_end(&mut io, &mut all))
                 .await
                 .unwrap();
-            assert_eq!(String::from_utf8_lossy(&all), String::from_utf8_lossy(expected), "{via:?} {path}");
+            assert_eq!(
+                String::from_utf8_lossy(&all),
+                String::from_utf8_lossy(expected),
+                "{via:?} {path}"
+            );
             assert_eq!(all, expected);
         }
     }
-    assert_eq!(mock.get(Via::Http2, "/4").await.text(), "x", "HTTP/2 has no raw head");
+    assert_eq!(
+        mock.get(Via::Http2, "/4").await.text(),
+        "x",
+        "HTTP/2 has no raw head"
+    );
 }
 
 #[tokio::test]
@@ -221,7 +272,11 @@ endpoints:
             due(&mock).await;
             assert_eq!(mock.tick().await, Some(Duration::from_secs(3)), "{via:?} {path}");
             let answer = open.rest().await;
-            let expected = if path == "/none" && via.is_http2() { End::StreamReset(8) } else { end };
+            let expected = if path == "/none" && via.is_http2() {
+                End::StreamReset(8)
+            } else {
+                end
+            };
             assert_eq!(answer.end, expected, "{via:?} {path}");
         }
     }
@@ -265,7 +320,11 @@ endpoints:
     ] {
         for (via, expected) in Via::ALL.into_iter().zip(expected) {
             let answer = mock.get(via, path).await;
-            assert_eq!((answer.end, answer.head_text(), answer.pieces.len()), (expected, String::new(), 0), "{via:?} {path}");
+            assert_eq!(
+                (answer.end, answer.head_text(), answer.pieces.len()),
+                (expected, String::new(), 0),
+                "{via:?} {path}"
+            );
         }
     }
 }
@@ -290,11 +349,19 @@ async fn every_end_of_a_stream_looks_different_where_the_protocol_can_show_it() 
     ] {
         for (via, expected) in Via::ALL.into_iter().zip(expected) {
             let answer = mock.get(via, path).await;
-            assert_eq!((answer.texts(), answer.end), (vec!["data: a\n\n".to_owned()], expected), "{via:?} {path}");
+            assert_eq!(
+                (answer.texts(), answer.end),
+                (vec!["data: a\n\n".to_owned()], expected),
+                "{via:?} {path}"
+            );
         }
     }
     // Behind the end the connection is closed in its own way.
-    for (path, via, expected) in [("/4", Via::Http1, Closed), ("/5", Via::Http1Tls, Unannounced), ("/4", Via::Http1Tls, Closed)] {
+    for (path, via, expected) in [
+        ("/4", Via::Http1, Closed),
+        ("/5", Via::Http1Tls, Unannounced),
+        ("/4", Via::Http1Tls, Closed),
+    ] {
         let mut open = mock.open(via, path, &[]).await;
         open.rest().await;
         assert_eq!(open.piece().await, Err((Vec::new(), expected)), "{via:?} {path}");
@@ -307,7 +374,9 @@ async fn bodies_and_streams_in_every_framing() {
     let mut answers = Vec::new();
     for framing in ["chunked", "sized", "close"] {
         answers.push(format!("wire: {{ framing: {framing} }}, body: abc"));
-        answers.push(format!("wire: {{ framing: {framing}, bom: true, eol: crlf }}, {stream}"));
+        answers.push(format!(
+            "wire: {{ framing: {framing}, bom: true, eol: crlf }}, {stream}"
+        ));
     }
     let mock = numbered(&answers.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let length = 3 + "data: a\r\nid: 00000000-0000-4000-8000-000000000000\r\n\r\ndata: a\r\n\r\n".len();
@@ -323,11 +392,24 @@ async fn bodies_and_streams_in_every_framing() {
             let answer = mock.get(via, path).await;
             let framed: Vec<String> = ["transfer-encoding", "content-length", "connection"]
                 .iter()
-                .flat_map(|name| answer.values(name).into_iter().map(move |v| format!("{name}: {v}")))
+                .flat_map(|name| {
+                    answer
+                        .values(name)
+                        .into_iter()
+                        .map(move |v| format!("{name}: {v}"))
+                })
                 .collect();
             assert_eq!(framed, [format!("{field}: {value}")], "{via:?} {path}");
-            let expected = if ["/0", "/2", "/4"].contains(&path) { 3 } else { length };
-            assert_eq!((answer.body().len(), answer.end), (expected, end), "{via:?} {path}");
+            let expected = if ["/0", "/2", "/4"].contains(&path) {
+                3
+            } else {
+                length
+            };
+            assert_eq!(
+                (answer.body().len(), answer.end),
+                (expected, end),
+                "{via:?} {path}"
+            );
         }
     }
 }
