@@ -338,6 +338,36 @@ endpoints:
     assert_eq!(server.get("/t").body, "data: {\"n\":2}\n\ndata: {\"n\":3}\n\n");
 }
 
+/// Messages of a flood: fewer than wait for a follower whose topic says nothing about it.
+const FLOOD: usize = 1_000;
+
+/// How many of a flood a follower gets that reads when all of it has been published.
+fn of_a_flood(rules: &str) -> usize {
+    let filler = "x".repeat(4_000);
+    let server = by_hand::serve(&format!(
+        "
+topics: {{ t: {rules} }}
+endpoints:
+  - path: /flood
+    stream:
+      - for_each: {{ in: '{{{{ range({FLOOD}) }}}}', steps: [{{ publish: {{ topic: t, data: {filler} }} }}] }}
+      - publish: {{ topic: t, data: last }}
+      - data: done
+  - {{ path: /follow, stream: [{{ follow: t }}] }}
+"
+    ));
+    let mut follower = server.open("/follow", &[]);
+    assert_eq!(server.open("/flood", &[]).event().as_deref(), Some("data: done"));
+    let events = std::iter::from_fn(|| follower.event());
+    events.take_while(|event| event != "data: last").count()
+}
+
+#[test]
+fn no_more_waits_for_a_slow_reader_than_the_queue_holds() {
+    assert_eq!(of_a_flood("{ slow: drop_oldest }"), FLOOD);
+    assert!(of_a_flood("{ slow: drop_oldest, queue: 10 }") < FLOOD);
+}
+
 const CODES: &str = "
 endpoints:
   - { path: /own, end: cut, code: CANCEL }

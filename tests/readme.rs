@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use support::{binary, repo, serve_in};
 
@@ -71,6 +71,33 @@ fn the_scenarios_in_readme_are_valid_but_the_broken_one() {
             output.status.success(),
             !path.ends_with("broken.yaml"),
             "{path:?}"
+        );
+    }
+}
+
+/// All scenario files below a folder.
+fn scenarios_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let each = |path: PathBuf| match path.is_dir() {
+        true => scenarios_below(&path),
+        false => vec![path],
+    };
+    let files = entries.flat_map(each);
+    files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect()
+}
+
+#[test]
+fn every_shipped_scenario_stands_in_readme() {
+    let readme = fs::read_to_string(repo("README.md")).unwrap();
+    let all = scenarios_below(&repo("scenarios"));
+    assert!(all.len() >= 5);
+    for path in all {
+        let name = path.strip_prefix(repo("")).unwrap().display().to_string();
+        assert!(
+            readme.contains(&format!("| `{name}` |")),
+            "{name}: add it to the table in README.md"
         );
     }
 }
