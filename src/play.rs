@@ -53,7 +53,7 @@ pub async fn play(
             Err(NotBegun::Gone) => {
                 Outcome::Failed("the history does not reach back to the last event id".into())
             }
-            Err(NotBegun::Ordered) => Outcome::Shutdown,
+            Err(NotBegun::Ordered(_)) => Outcome::Shutdown,
         }
     });
     let end = limit + after;

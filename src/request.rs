@@ -67,9 +67,7 @@ impl Request {
     /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`, as text.
     pub fn origin(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        let host = self
-            .header("host")
-            .map(|h| crate::text::from_bytes(h));
+        let host = self.header("host").map(|h| crate::text::from_bytes(h));
         format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
     }
 }

@@ -239,9 +239,16 @@ impl std::ops::Deref for Registered {
     }
 }
 
+impl Registered {
+    /// Takes the stream out of the registry before its time.
+    pub fn leave(&self) {
+        self.connections.remove(&self.live);
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.connections.remove(&self.live);
+        self.leave();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connections::{Order, Registered};
 use super::outcome::{Outcome, Stop, failed};
 use super::outlet::{Blow, Piece};
 use super::player::Performance;
@@ -111,7 +112,7 @@ impl Performance {
         if self.outlet.is_some() {
             self.write_through(sink, &frame, events, due).await?;
         } else {
-            sink.write(std::slice::from_ref(&frame)).await?;
+            self.put(sink, &frame).await?;
         }
         self.live.wrote(events, length);
         self.wrote = self.worker.clock().now();
@@ -140,6 +141,42 @@ impl Performance {
         self.slices(sink, &mut bytes).await
     }
 
+    /// Writes a frame. While the client takes none of it, whatever ends the stream abruptly does so.
+    async fn put<S: Sink>(&mut self, sink: &mut S, frame: &Frame) -> Result<(), Stop> {
+        let outlet = self.outlet.as_ref();
+        let strike = outlet.and_then(|outlet| outlet.next_end());
+        let strike = strike.map(|time| self.began + time);
+        let Performance { worker, live, .. } = self;
+        let written = async {
+            tokio::select! {
+                biased;
+                written = sink.write(std::slice::from_ref(frame)) => written.map_err(Stop::from),
+                end = cut_short(live) => Err(Stop::Order(Order::End(end))),
+            }
+        };
+        let written = match strike {
+            None => Some(written.await),
+            Some(time) => worker.wait(Some(time), written).await,
+        };
+        match written {
+            Some(Ok(())) => Ok(()),
+            Some(Err(stop)) => Err(stop),
+            // A write that has begun cannot be followed by a clean end.
+            None => {
+                let elapsed = self.elapsed();
+                let blow = self
+                    .outlet
+                    .as_mut()
+                    .and_then(|outlet| outlet.strikes_in_time(elapsed));
+                let end = match blow {
+                    Some(Blow::End(end @ (End::Cut { .. } | End::Reset))) => end,
+                    _ => End::Cut { code: CANCEL },
+                };
+                Err(Stop::Over(Outcome::Struck(end)))
+            }
+        }
+    }
+
     /// When something happens by itself, on the clock.
     fn next_strike(&self) -> Option<Duration> {
         let outlet = self.outlet.as_ref()?;
@@ -147,7 +184,7 @@ impl Performance {
     }
 
     /// Writes bytes as fast as the network is to be, until a fault strikes.
-    async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
+    pub(super) async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
         let written = self.trickle(sink, bytes).await;
         if let (Some(outlet), false) = (&mut self.outlet, bytes.is_empty()) {
             outlet.sever();
@@ -178,8 +215,8 @@ impl Performance {
             match outlet.piece(bytes) {
                 None => return Ok(()),
                 Some(Piece::Write(frame, pause)) => {
-                    outlet.arrived = self.worker.clock().now() + pause;
-                    sink.write(&[frame]).await?;
+                    outlet.arrived = on_time(outlet.arrived, self.worker.clock().now()) + pause;
+                    self.put(sink, &frame).await?;
                 }
                 Some(Piece::Part(frame, length, blow)) => self.part(sink, &frame, length, blow).await?,
             }
@@ -201,5 +238,26 @@ impl Performance {
             _ => sink.write(std::slice::from_ref(frame)).await?,
         }
         self.suffer(blow, sink).await
+    }
+}
+
+/// RFC 9113 §7.
+const CANCEL: u32 = 8;
+
+/// An order that does not wait for a write to be done.
+async fn cut_short(live: &Registered) -> End {
+    match live.ordered().await {
+        Order::End(end @ (End::Cut { .. } | End::Reset)) => end,
+        _ => std::future::pending().await,
+    }
+}
+
+/// What was due a moment ago counts from when it was due, so that many short pauses do not add up.
+fn on_time(due: Duration, now: Duration) -> Duration {
+    const MOMENT: Duration = Duration::from_millis(100);
+    if now.saturating_sub(due) < MOMENT {
+        due
+    } else {
+        now
     }
 }

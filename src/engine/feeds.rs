@@ -108,6 +108,8 @@ impl Stage {
             waits: Waits::begin(self.board.stamp()),
             outlet: None,
             held: false,
+            sized: false,
+            restless: (0, began),
         }
     }
 }

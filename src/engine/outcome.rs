@@ -31,7 +31,7 @@ pub enum NotBegun {
     /// The client resumes behind an id that the topic's history no longer has.
     Gone,
     /// The server stops, or somebody ended it.
-    Ordered,
+    Ordered(Order),
 }
 
 /// Whoever interrupts a performance.

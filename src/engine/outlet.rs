@@ -93,6 +93,14 @@ impl Outlet {
         faults.chain(self.limits.time).min()
     }
 
+    /// When something ends the stream by itself, since it began.
+    pub(super) fn next_end(&self) -> Option<Duration> {
+        let ends =
+            |armed: &&Armed| matches!(armed.blow, Blow::End(End::Cut { .. } | End::Reset | End::Close));
+        let faults = self.armed.iter().filter(ends).filter_map(|armed| armed.time);
+        faults.chain(self.limits.time).min()
+    }
+
     /// What happens by itself by now.
     pub(super) fn strikes(&mut self, elapsed: Duration) -> Option<Blow> {
         if self.limits.events.is_some_and(|most| self.events >= most) {
@@ -121,6 +129,11 @@ impl Outlet {
     /// What has not been sent of a write never will be: nothing that is held back can follow it.
     pub(super) fn sever(&mut self) {
         self.severed = true;
+    }
+
+    /// Whether something was lost in the middle.
+    pub(super) fn is_severed(&self) -> bool {
+        self.severed
     }
 
     /// Whether the stream may send so many bytes more; then they count.

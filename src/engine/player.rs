@@ -8,14 +8,13 @@ use futures_util::future::FutureExt;
 use super::connections::{Order, Registered};
 use super::outcome::{NotBegun, Outcome, Stop, failed};
 use super::outlet::Outlet;
-use super::sink::{Gone, Sink};
+use super::sink::Sink;
 use super::stage::Stage;
 use super::waits::{Came, Waits};
 use crate::clock::Worker;
 use crate::plan::{BranchId, Cue, Following, Plan, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::Message;
-use crate::wire::Frame;
 
 /// A stream that is ready to be played to a client.
 pub struct Performance {
@@ -34,6 +33,16 @@ pub struct Performance {
     pub(super) outlet: Option<Box<Outlet>>,
     /// The script is over, but the stream stays open, with heartbeats.
     pub(super) held: bool,
+    /// The length of the body has been announced.
+    pub(super) sized: bool,
+    /// Steps since something was last sent, and when they began, on the clock.
+    pub(super) restless: (u32, Duration),
+}
+
+impl Drop for Performance {
+    fn drop(&mut self) {
+        self.conclude();
+    }
 }
 
 /// Why a stream is cut that cannot go on where it stopped.
@@ -56,8 +65,8 @@ impl Performance {
         let Performance {
             worker, live, began, ..
         } = &mut *self;
-        if worker.wait(Some(*began), live.ordered()).await.is_some() {
-            return Err(NotBegun::Ordered);
+        if let Some(order) = worker.wait(Some(*began), live.ordered()).await {
+            return Err(NotBegun::Ordered(order));
         }
         self.subscribe_ahead(Duration::ZERO).map_err(NotBegun::Failed)?;
         match self.gap() {
@@ -89,13 +98,15 @@ impl Performance {
         if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
             outcome = self.let_go(&mut sink).await.err().unwrap_or(outcome);
         }
-        let (events, bytes) = (self.live.events(), self.live.bytes());
-        self.conclude();
-        (sink, outcome, events, bytes)
+        (sink, outcome, self.live.events(), self.live.bytes())
     }
 
+    /// The last event when the server stops; not in the middle of another, nor where the length of
+    /// the body has been announced.
     async fn say_farewell<S: Sink>(&mut self, sink: &mut S) -> Outcome {
-        let Some(frame) = self.stage.farewell.clone() else {
+        let severed = self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed());
+        let open = !self.plan.is_mid_event() && !severed && !self.sized;
+        let Some(frame) = self.stage.farewell.clone().filter(|_| open) else {
             return Outcome::Shutdown;
         };
         let now = self.worker.clock().now();
@@ -107,36 +118,38 @@ impl Performance {
 
     /// Writes what has been held back so far: the end is a clean one.
     async fn let_go<S: Sink>(&mut self, sink: &mut S) -> Result<(), Outcome> {
-        let Some(rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
+        let Some(mut rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
             return Ok(());
         };
-        if rest.is_empty() {
-            return Ok(());
+        match self.slices(sink, &mut rest).await {
+            Ok(()) => Ok(()),
+            Err(Stop::Over(outcome)) => Err(outcome),
+            Err(_) => Err(Outcome::Left),
         }
-        sink.write(&[Frame::new(&rest)])
-            .await
-            .map_err(|Gone| Outcome::Left)
     }
 
-    /// What the script does in the end, whatever ended the stream.
-    fn conclude(self) {
-        let Performance {
-            plan,
-            stage,
-            worker,
-            live,
-            ..
-        } = self;
-        // It is no longer among those that are open.
-        drop(live);
-        let Some(mut plan) = plan.epilogue() else { return };
-        let scenario = plan.scenario().clone();
+    /// What the script does in the end, whatever ended the stream; once.
+    fn conclude(&mut self) {
+        // It is no longer among those that are open, nor among its topics' followers.
+        self.live.leave();
+        self.waits = Waits::default();
+        let elapsed = self.elapsed();
+        if !self.plan.conclude(elapsed) {
+            return;
+        }
+        let scenario = self.plan.scenario().clone();
         loop {
-            let failed = match plan.next(Duration::MAX) {
-                Cue::Publish(all) => stage.publish(&scenario, all).err().map(|e| e.to_string()),
-                Cue::Set(setting) => stage.set(&scenario, &setting).err().map(|e| e.to_string()),
+            let failed = match self.plan.next(Duration::MAX) {
+                Cue::Publish(all) => {
+                    let published = self.stage.publish(&scenario, all);
+                    published.err().map(|error| error.to_string())
+                }
+                Cue::Set(setting) => {
+                    let set = self.stage.set(&scenario, &setting);
+                    set.err().map(|error| error.to_string())
+                }
                 Cue::Signal(name) => {
-                    stage.board.signal(&name);
+                    self.stage.board.signal(&name);
                     None
                 }
                 Cue::Fail(why) => Some(why),
@@ -147,7 +160,6 @@ impl Performance {
                 break;
             }
         }
-        drop(worker);
     }
 
     /// Plays until something ends it.
@@ -160,10 +172,12 @@ impl Performance {
     }
 
     async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        // A script that never waits would hear of nothing else.
+        // A script that never waits would hear of nothing else, and leave nobody else a turn.
+        tokio::task::coop::consume_budget().await;
         if let Some(order) = self.live.given() {
             return Err(Stop::Order(order));
         }
+        self.stay_calm(sink)?;
         let elapsed = self.elapsed();
         if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
             return self.suffer(blow, sink).await;
@@ -191,6 +205,7 @@ impl Performance {
             Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
             Cue::Idle => self.wait(None, sink).await,
             Cue::Send(write) => {
+                self.restless.0 = 0;
                 self.send(write, sink).await?;
                 self.overhear(sink).await
             }
@@ -212,6 +227,31 @@ impl Performance {
             }
             effect => self.cause(effect).await.map_err(failed),
         }
+    }
+
+    /// Stops a script that does nothing but effects for ever, and notices now and then whether
+    /// anybody is still there.
+    fn stay_calm<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        /// Steps between two looks, and steps within a time that are too many.
+        const LOOK: u32 = 256;
+        const TOO_MANY: u32 = 1_000_000;
+        const WITHIN: Duration = Duration::from_secs(1);
+        self.restless.0 += 1;
+        if !self.restless.0.is_multiple_of(LOOK) {
+            return Ok(());
+        }
+        if sink.gone().now_or_never().is_some() {
+            return Err(Stop::Gone);
+        }
+        let now = self.worker.clock().now();
+        if now > self.restless.1 + WITHIN {
+            self.restless = (0, now);
+        }
+        if self.restless.0 >= TOO_MANY {
+            let why = format!("the script has done {TOO_MANY} steps in a second without sending");
+            return Err(failed(why));
+        }
+        Ok(())
     }
 
     /// What changes the world around the stream.

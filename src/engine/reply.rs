@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Performance;
+use super::connections::Registered;
 use crate::scenario::model::{CorsPolicy, End};
 use crate::wire::Framing;
 
@@ -124,6 +125,8 @@ pub struct Reply {
     /// Whether close_notify (RFC 8446 §6.1) comes before the end of an encrypted connection. Without
     /// it the connection is not used for another answer.
     pub close_notify: bool,
+    /// The place among the open streams of an answer that is kept open without a byte.
+    pub held: Option<Registered>,
     /// The cross-origin rules that hold for it.
     pub cors: Option<Arc<CorsPolicy>>,
     /// For an OPTIONS request that no endpoint answers itself: the methods of the path.
@@ -140,6 +143,7 @@ impl Reply {
             framing: None,
             content_length: None,
             close_notify: true,
+            held: None,
             cors: None,
             allow: None,
         }

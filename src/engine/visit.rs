@@ -17,7 +17,7 @@ use crate::matching::Captures;
 use crate::plan::{Chance, Plan, Setting, pace, render_publish, render_raw, to_bytes};
 use crate::random::Draw;
 use crate::request::Request;
-use crate::scenario::model::{Answer, Body, Effects, Endpoint, Files, Header, Script};
+use crate::scenario::model::{Answer, Body, Effects, End, Endpoint, Files, Header, Script};
 use crate::scenario::{Scenario, status_code};
 use crate::wire::{Coding, Compressor, Framing, negotiate};
 
@@ -62,11 +62,17 @@ impl Visit<'_> {
         reply.framing = answer.framing;
         reply.close_notify = answer.close_notify;
         match (&answer.body, live) {
-            (Body::Nothing(end), _) if !self.head_only => reply.body = ReplyBody::Nothing(*end),
+            // There is no head either, so HEAD gets nothing as well.
+            (Body::Nothing(end), live) => {
+                reply.body = ReplyBody::Nothing(*end);
+                reply.held = live;
+            }
             _ if self.head_only => {}
             (Body::Stream(script), Some(live)) => {
-                let performance = self.performance(script, after, live, coding)?;
-                if answer.framing == Some(Framing::Sized) && reply.head.get("content-length").is_none() {
+                let mut performance = self.performance(script, after, live, coding)?;
+                let announced = reply.head.get("content-length").is_some();
+                performance.sized = announced || answer.framing == Some(Framing::Sized);
+                if performance.sized && !announced {
                     reply.content_length = Some(performance.plan.measure().map_err(RenderError)?);
                 }
                 reply.body = ReplyBody::Stream(Box::new(performance));
@@ -84,15 +90,14 @@ impl Visit<'_> {
 
     /// A stream's place among those that are open, if there is one left.
     fn place(&self, body: &Body) -> Result<Option<Registered>, Refusal> {
-        let Body::Stream(script) = body else {
-            return Ok(None);
+        let most = match body {
+            Body::Stream(script) if !self.head_only => script.limits.connections,
+            Body::Nothing(End::Stall | End::Hold) => None,
+            _ => return Ok(None),
         };
-        if self.head_only {
-            return Ok(None);
-        }
         let connections = &self.engine.connections;
         let (peer, key) = (self.request.peer, &self.endpoint.key);
-        let Some(most) = script.limits.connections else {
+        let Some(most) = most else {
             return Ok(Some(connections.register(peer, key)));
         };
         let live = connections.register_within(peer, key, most);
@@ -255,6 +260,8 @@ impl Visit<'_> {
             waits: Waits::begin(engine.session.board.stamp()),
             outlet,
             held: false,
+            sized: false,
+            restless: (0, began),
         })
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Branch {
     pub(super) parent: Option<usize>,
     /// What is gathered for one write.
     gathered: Option<Gathered>,
+    /// How many branches it has had: each draws apart.
+    forked: u64,
 }
 
 /// Bytes for one write, and how many events are in them.
@@ -124,12 +126,14 @@ impl Branch {
             state: State::Running,
             parent: None,
             gathered: None,
+            forked: 0,
         }
     }
 
     /// A branch beside others, with names and draws of its own.
-    pub(super) fn fork(&self, steps: Steps, index: usize, parent: usize) -> Branch {
-        let index = index as u64;
+    pub(super) fn fork(&mut self, steps: Steps, parent: usize) -> Branch {
+        let index = self.forked;
+        self.forked += 1;
         let mut branch = Branch::new(steps, self.scope.fork(index), self.timing.fork(index), self.due);
         branch.parent = Some(parent);
         branch
@@ -147,6 +151,7 @@ impl Branch {
             state: self.state.clone(),
             parent: self.parent,
             gathered: self.gathered.clone(),
+            forked: self.forked,
         }
     }
 

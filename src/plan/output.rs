@@ -94,8 +94,8 @@ impl Output {
     }
 
     /// Its chance, for another output.
-    pub(super) fn into_draw(self) -> Draw {
-        self.draw
+    pub(super) fn draw(&self) -> Draw {
+        self.draw.clone()
     }
 
     /// Moves what is left to an earlier time, behind a new body's byte order marks.

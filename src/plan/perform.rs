@@ -168,11 +168,7 @@ impl Plan {
             return Err(RenderError(why));
         }
         let branch = self.branch(at)?;
-        let children: Vec<Branch> = lists
-            .iter()
-            .enumerate()
-            .map(|(i, steps)| branch.fork(steps.clone(), i, at))
-            .collect();
+        let children: Vec<Branch> = lists.iter().map(|steps| branch.fork(steps.clone(), at)).collect();
         branch.state = State::Joining(children.len());
         // Behind their parent and in order, so that of equals the one written first comes first.
         while self.branches.len() > at + 1 && self.branches.last().is_some_and(Option::is_none) {

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::expr::{Moment, RenderError, RequestScope};
 use crate::random::Draw;
 use crate::scenario::Scenario;
-use crate::scenario::model::{Pace, Script};
+use crate::scenario::model::{Action, Pace, Script};
 use crate::wire::{Frame, Style, encode};
 
 /// Steps that may pass without a cue before the script counts as running wild.
@@ -78,16 +78,18 @@ impl Plan {
         self
     }
 
-    /// What is done in the end, whatever ended the stream, with the names that have values by now.
-    pub fn epilogue(mut self) -> Option<Plan> {
-        if self.script.finally.is_empty() {
-            return None;
-        }
-        let root = self.branches.get_mut(0)?.take()?;
+    /// Turns to what is done in the end, this long after the stream began, whatever ended it. The
+    /// names keep the values they have by now. False if there is nothing to do.
+    pub fn conclude(&mut self, elapsed: Duration) -> bool {
+        let root = self.branches.first_mut().and_then(Option::take);
+        let Some(root) = root.filter(|_| !self.script.finally.is_empty()) else {
+            return false;
+        };
+        self.due = self.due.max(elapsed);
         let steps = self.script.finally.clone();
         self.branches = vec![Some(Branch::new(steps, root.scope, root.timing, self.due))];
-        self.output = Output::new(&Default::default(), self.output.into_draw());
-        Some(self)
+        self.output = Output::new(&Default::default(), self.output.draw());
+        true
     }
 
     /// A copy that draws and names nothing of the original's, to look ahead with.
@@ -216,7 +218,8 @@ impl Plan {
     }
 
     fn cue(&mut self, elapsed: Duration) -> Result<Cue, RenderError> {
-        for _ in 0..IDLE_STEPS {
+        let mut idle = 0;
+        while idle < IDLE_STEPS {
             if let Some(cue) = self.piece(elapsed)? {
                 return Ok(cue);
             }
@@ -237,9 +240,13 @@ impl Plan {
                 return Ok(Cue::Wait(due));
             };
             self.due = due;
-            if let Some(cue) = self.perform(at, &steps[place].action, elapsed)? {
+            let action = &steps[place].action;
+            if let Some(cue) = self.perform(at, action, elapsed)? {
                 return Ok(cue);
             }
+            // What is gathered for one write is bounded in bytes.
+            let sends = matches!(action, Action::Send(_) | Action::Raw(_));
+            idle = if sends { 0 } else { idle + 1 };
         }
         Err(wild())
     }

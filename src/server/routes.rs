@@ -10,6 +10,7 @@ use super::Refused;
 use super::access_log::AccessLog;
 use super::cors;
 use super::respond::{self, Wire};
+use crate::engine::connections::Order;
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
 use crate::scenario::model::End;
@@ -77,6 +78,7 @@ impl Routes {
             framing,
             content_length,
             close_notify,
+            held,
             cors,
             allow,
         } = reply;
@@ -97,13 +99,15 @@ impl Routes {
             }
             ReplyBody::Nothing(end) => {
                 self.wait(after).await;
+                let stays = matches!(end, End::Stall | End::Hold);
                 let connections = &self.engine.connections;
-                let live = matches!(end, End::Stall | End::Hold)
-                    .then(|| connections.register(request.peer, "no answer"));
+                let live = stays.then(|| held.unwrap_or_else(|| connections.register(request.peer, "")));
                 respond::nothing(end, wire, live, log)
             }
             // No byte of it could be sent: it is not even begun.
-            ReplyBody::Stream(_) if !respond::has_body(request, &head) => {
+            ReplyBody::Stream(performance) if !respond::has_body(request, &head) => {
+                drop(performance);
+                self.wait(after).await;
                 log.answered(head.status, 0);
                 respond::full(request, head, bytes::Bytes::new(), wire)
             }
@@ -124,7 +128,11 @@ impl Routes {
                         reply.head.push("x-mock-gap", "error");
                         reply
                     }
-                    Err(NotBegun::Ordered) => Reply::problem(503, "the server is stopping"),
+                    Err(NotBegun::Ordered(Order::Shutdown)) => Reply::problem(503, "the server is stopping"),
+                    Err(NotBegun::Ordered(Order::End(end))) => {
+                        drop(performance);
+                        return respond::nothing(end, wire, None, log);
+                    }
                 };
                 drop(performance);
                 Box::pin(self.send(request, refused.with_cors(cors), log)).await

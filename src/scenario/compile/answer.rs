@@ -47,7 +47,7 @@ impl Compiler<'_> {
             .and_then(|d| self.pace(d, names));
         let sized = headers
             .iter()
-            .any(|h| h.name.eq_ignore_ascii_case("content-length"));
+            .any(|h| h.name.eq_ignore_ascii_case("content-length") && !h.values.is_empty());
         let body = self.body(layers, paths, &place, sized);
         Answer {
             effects,

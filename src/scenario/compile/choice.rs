@@ -7,7 +7,7 @@ use super::end::ENDINGS;
 use super::layers::{Layers, bodies};
 use super::place::Place;
 use crate::scenario::decode::At;
-use crate::scenario::diagnostic::Span;
+use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::file::{AnswerFile, EntryFile};
 use crate::scenario::model::{Body, Choice, Entry};
 use crate::scenario::pattern::Pattern;
@@ -165,6 +165,12 @@ impl Compiler<'_> {
             if let Some(span) = span {
                 self.error(span, format!("`{key}` needs a `stream`"));
             }
+        }
+        if let (Some(end), Some(compress)) = (&own.end, &own.compress) {
+            let message = "nothing is answered, so nothing is compressed";
+            let diagnostic = Diagnostic::error(&compress.span, message);
+            self.errors
+                .push(diagnostic.related(&end.span, "the end without an answer"));
         }
     }
 

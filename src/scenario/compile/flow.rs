@@ -1,7 +1,7 @@
 //! What never ends, what never waits, and how long a stream is: told from its steps.
 
 use crate::expr::Tree;
-use crate::scenario::model::{Action, Awaited, End, Fault, From, Items, Step, Steps, Strike};
+use crate::scenario::model::{Action, Awaited, End, Fault, From, Id, Items, Step, Steps, Strike};
 
 fn some(steps: &Steps, holds: fn(&Step) -> bool) -> bool {
     steps.iter().any(holds)
@@ -100,6 +100,14 @@ pub(super) fn unknown_length(steps: &Steps) -> Option<&'static str> {
             _ => None,
         };
         own.or_else(|| inner(step).into_iter().find_map(unknown_length))
+    })
+}
+
+/// Whether an event's id is drawn at random.
+pub(super) fn draws_ids(steps: &Steps) -> bool {
+    steps.iter().any(|step| match &step.action {
+        Action::Send(event) => matches!(event.id, Some(Id::Uuid)),
+        _ => inner(step).into_iter().any(draws_ids),
     })
 }
 

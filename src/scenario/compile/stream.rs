@@ -29,6 +29,7 @@ impl Compiler<'_> {
             .filter_map(|f| self.stream_fault(f, place))
             .collect();
         self.check_framing(&steps, &faults, layers, sized);
+        self.check_resume(&steps, layers);
         let finally = layers.last(|l| l.finally.as_ref());
         let heartbeat = layers.last(|l| l.heartbeat.as_ref());
         let throttle = layers.last(|l| l.throttle.as_ref());
@@ -62,10 +63,30 @@ impl Compiler<'_> {
             let hint = "add a `content-length` header, or use `framing: chunked` or `close`";
             self.error_hint(&at.span, message, hint);
         }
+        if framing == Some(Framing::Sized)
+            && let Some(heartbeat) = layers.last(|l| l.heartbeat.as_ref())
+        {
+            let message =
+                "heartbeats do not fit into a body of a known length: nobody knows how many there will be";
+            let hint = "remove `heartbeat`, or use `framing: chunked` or `close`";
+            self.error_hint(&heartbeat.0.span, message, hint);
+        }
         if framing == Some(Framing::Close) && flow::cuts(steps, faults) {
             let message =
                 "with `framing: close` a client of HTTP/1.1 cannot tell `end: cut` from `end: close`";
             let hint = "use `framing: chunked` (the default), or `end: reset`";
+            self.warn(&at.span, message, hint);
+        }
+    }
+
+    /// Ids that are drawn anew for each request are never found again.
+    fn check_resume(&mut self, steps: &Steps, layers: &Layers) {
+        let resume = layers.last(|l| l.resume.as_ref()).filter(|at| at.value);
+        if let Some(at) = resume
+            && flow::draws_ids(steps)
+        {
+            let message = "`resume` never finds an id that is a `uuid`: each request draws its own";
+            let hint = "use `id: counter`, or ids of your own";
             self.warn(&at.span, message, hint);
         }
     }

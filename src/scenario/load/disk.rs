@@ -116,10 +116,18 @@ impl Disk {
         }
         self.noticed(named, how);
         let unread = |error: &io::Error| unreadable(shown, named, error);
-        let file = fs::File::open(real).map_err(|e| unread(&e))?;
-        if file.metadata().map_err(|e| unread(&e))?.is_dir() {
+        // Looked at before it is opened: opening a pipe waits for its other end.
+        let meta = fs::metadata(real).map_err(|e| unread(&e))?;
+        if meta.is_dir() {
             return Err(hinted(format!("`{shown}` is a folder"), "name a file in it"));
         }
+        if !meta.is_file() {
+            return Err(hinted(
+                format!("`{shown}` is no regular file"),
+                "name a file with contents",
+            ));
+        }
+        let file = fs::File::open(real).map_err(|e| unread(&e))?;
         let mut bytes = Vec::new();
         file.take(LARGEST + 1)
             .read_to_end(&mut bytes)
