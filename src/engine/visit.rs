@@ -216,7 +216,7 @@ impl Visit<'_> {
             false => path.to_owned(),
         };
         let found = files.files.get(&index);
-        found.ok_or_else(|| Refusal::NoFile(index))
+        found.ok_or(Refusal::NoFile(index))
     }
 
     fn performance(
