@@ -64,12 +64,12 @@ impl Request {
         (!values.is_empty()).then(|| values.join(", "))
     }
 
-    /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`.
+    /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`, as text.
     pub fn origin(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         let host = self
             .header("host")
-            .map(|h| String::from_utf8_lossy(h).into_owned());
+            .map(|h| crate::text::from_bytes(h));
         format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
     }
 }

@@ -58,6 +58,8 @@ endpoints:
   - { path: "/capture/{name}", body: "{{ name }}" }
   - { path: "/rest/{rest...}", body: "{{ rest }}" }
   - { path: "/v{n}.txt", body: "{{ n }}" }
+  - { path: "/path/{rest...}", body: "{{ request.path }}" }
+  - { path: /base, body: "{{ base }}" }
   - { path: /header, body: "{{ request.headers['x-in'] }}" }
   - { path: /back, headers: { X-Back: "{{ request.headers['x-in'] }}" }, body: "{{ request.headers.x_in }}" }
   - { path: /id, body: "{{ last_event_id }}" }
@@ -157,6 +159,13 @@ async fn paths_are_split_before_they_are_decoded() {
         assert_eq!(get("/rest/a/%2F/b%252Fc//d".into()).await, b"a///b%2Fc//d");
         assert_eq!(get("/v%ff.txt".into()).await, b"\xff");
         assert_eq!(get("/capture/%2e%2e".into()).await, b"..");
+        // UTF-8 that was not escaped, and the path as it stood.
+        for name in ["\u{2603}", "\u{10ff41}"] {
+            assert_eq!(get(format!("/capture/{name}")).await, name.as_bytes(), "{via:?}");
+            let path = format!("/path/%41{name}");
+            assert_eq!(get(path.clone()).await, path.as_bytes(), "{via:?}");
+            assert_eq!(get(format!("/body?q={name}")).await, name.as_bytes(), "{via:?}");
+        }
     }
 }
 
@@ -196,6 +205,17 @@ async fn header_fields_ids_and_cookies_come_back_byte_for_byte() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn the_address_holds_the_host_as_it_was_named() {
+    let mock = mock(ECHO).await;
+    let host = b"\xff\xe2\x98\x83:81";
+    let request = [b"GET /base HTTP/1.1\r\nhost: ", &host[..], b"\r\n\r\n"].concat();
+    let answer = mock.ask(Via::Http1, &request).await;
+    assert_eq!(answer.body(), [b"http://", &host[..]].concat());
+    let answer = mock.ask(Via::Http1Tls, &request).await;
+    assert_eq!(answer.body(), [b"https://", &host[..]].concat());
 }
 
 #[tokio::test]

@@ -188,20 +188,25 @@ async fn a_fault_strikes_in_time_whatever_the_stream_is_doing() {
         "throttle: { delay: 1m }, stream: [{ data: b }]",
         "stream: [{ data: a }, { end: stall }]",
     ] {
-        let yaml =
-            format!("endpoints: [{{ path: /x, faults: {{ after: {{ time: 3s }}, end: cut }}, {stream} }}]");
-        let mock = mock_on(Clock::manual(), &yaml).await;
-        let mut open = mock.open(Via::Http1, "/x", &[]).await;
-        open.head().await;
-        mock.clock().advance(Duration::from_millis(2999)).await;
-        assert_eq!(mock.running.engine.connections.count(), 1, "{stream}");
-        mock.clock().advance(Duration::from_millis(1)).await;
-        let answer = open.remains().await;
-        assert_eq!(answer.end, End::Closed, "{stream}");
-        assert!(
-            !answer.text().contains('b') && answer.body().len() <= 36,
-            "{stream} {answer:?}"
-        );
+        for (what, end) in [
+            ("faults: { after: { time: 3s }, end: cut }", End::Closed),
+            ("limits: { time: 3s }", End::Clean),
+        ] {
+            let yaml = format!("endpoints: [{{ path: /x, {what}, {stream} }}]");
+            let mock = mock_on(Clock::manual(), &yaml).await;
+            let mut open = mock.open(Via::Http1, "/x", &[]).await;
+            open.head().await;
+            mock.clock().advance(Duration::from_millis(2999)).await;
+            assert_eq!(mock.running.engine.connections.count(), 1, "{what} {stream}");
+            mock.clock().advance(Duration::from_millis(1)).await;
+            assert_eq!(mock.running.engine.connections.count(), 0, "{what} {stream}");
+            let answer = open.remains().await;
+            assert_eq!(answer.end, end, "{what} {stream}");
+            assert!(
+                !answer.text().contains('b') && answer.body().len() <= 36,
+                "{stream} {answer:?}"
+            );
+        }
     }
 }
 

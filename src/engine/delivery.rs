@@ -29,10 +29,25 @@ impl Performance {
         how_long: Option<Duration>,
         sink: &mut S,
     ) -> Result<(), Stop> {
-        let due = how_long.map(|how_long| self.worker.clock().now() + how_long);
-        self.undisturbed(due, sink).await?;
-        self.wrote = self.worker.clock().now();
-        Ok(())
+        let mut due = how_long.map(|how_long| self.worker.clock().now() + how_long);
+        loop {
+            self.undisturbed(due.into_iter().chain(self.next_strike()).min(), sink)
+                .await?;
+            let (now, elapsed) = (self.worker.clock().now(), self.elapsed());
+            self.wrote = now;
+            let outlet = self.outlet.as_mut();
+            match outlet.and_then(|outlet| outlet.strikes_in_time(elapsed)) {
+                None if due.is_some_and(|due| due <= now) => return Ok(()),
+                None => {}
+                Some(Blow::Stall(more)) => due = due.map(|due| due.max(now + more)),
+                Some(Blow::End(End::Stall)) => due = None,
+                Some(Blow::End(End::Hold)) => {
+                    self.held = true;
+                    return Ok(());
+                }
+                Some(Blow::End(end)) => return Err(Stop::Over(Outcome::Struck(end))),
+            }
+        }
     }
 
     /// Waits until a time of the clock; an error if the client or an order came first.
@@ -125,29 +140,37 @@ impl Performance {
         self.slices(sink, &mut bytes).await
     }
 
+    /// When something happens by itself, on the clock.
+    fn next_strike(&self) -> Option<Duration> {
+        let outlet = self.outlet.as_ref()?;
+        Some(self.began + outlet.next_time()?)
+    }
+
     /// Writes bytes as fast as the network is to be, until a fault strikes.
     async fn slices<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
-        while !bytes.is_empty() {
+        let written = self.trickle(sink, bytes).await;
+        if let (Some(outlet), false) = (&mut self.outlet, bytes.is_empty()) {
+            outlet.sever();
+        }
+        written
+    }
+
+    async fn trickle<S: Sink>(&mut self, sink: &mut S, bytes: &mut Vec<u8>) -> Result<(), Stop> {
+        let held = self.held;
+        while !bytes.is_empty() && self.held == held {
             let Some(outlet) = &self.outlet else { return Ok(()) };
-            let strike = outlet.next_time().map(|time| self.began + time);
-            let until = strike.into_iter().chain([outlet.arrived]).min();
-            if until > Some(self.worker.clock().now()) {
-                self.undisturbed(until, sink).await?;
+            let until = outlet.arrived;
+            let until = self.next_strike().map_or(until, |strike| strike.min(until));
+            if until > self.worker.clock().now() {
+                self.undisturbed(Some(until), sink).await?;
             }
             let elapsed = self.elapsed();
             let Some(outlet) = &mut self.outlet else {
                 return Ok(());
             };
-            match outlet.strikes_in_time(elapsed) {
-                None => {}
-                Some(Blow::Stall(how_long)) => {
-                    self.silence(Some(how_long), sink).await?;
-                    continue;
-                }
-                Some(end) => {
-                    outlet.sever();
-                    return self.suffer(end, sink).await;
-                }
+            if let Some(blow) = outlet.strikes_in_time(elapsed) {
+                self.suffer(blow, sink).await?;
+                continue;
             }
             if outlet.arrived > self.worker.clock().now() {
                 continue;
@@ -158,12 +181,7 @@ impl Performance {
                     outlet.arrived = self.worker.clock().now() + pause;
                     sink.write(&[frame]).await?;
                 }
-                Some(Piece::Part(frame, length, blow)) => {
-                    self.part(sink, &frame, length, blow).await?;
-                    if matches!(blow, Blow::End(_)) {
-                        return Ok(());
-                    }
-                }
+                Some(Piece::Part(frame, length, blow)) => self.part(sink, &frame, length, blow).await?,
             }
         }
         Ok(())
@@ -181,9 +199,6 @@ impl Performance {
             _ if length == 0 => {}
             Blow::End(End::Cut { .. } | End::Reset) => sink.write_part(frame, length).await?,
             _ => sink.write(std::slice::from_ref(frame)).await?,
-        }
-        if let (Blow::End(_), Some(outlet)) = (blow, &mut self.outlet) {
-            outlet.sever();
         }
         self.suffer(blow, sink).await
     }

@@ -27,7 +27,7 @@ impl Object for RequestValue {
         let request = &self.request;
         Some(match key.as_str()? {
             "method" => Value::from(request.method.as_str()),
-            "path" => Value::from(request.path.as_str()),
+            "path" => Value::from(text::from_bytes(request.path.as_bytes())),
             "version" => Value::from(request.version.as_str()),
             "peer" => Value::from(request.peer.to_string()),
             "body" => Value::from(text::from_bytes(&request.body)),

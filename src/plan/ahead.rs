@@ -134,3 +134,39 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::plan;
+    use super::*;
+
+    #[test]
+    fn a_topic_is_seen_through_the_steps_that_lead_to_it() {
+        for (steps, seen) in [
+            ("{ follow: t }", true),
+            ("{ parallel: [[{ follow: t }], [{ data: x }]] }", true),
+            (
+                "{ let: { n: 1 } }, { if: 'n == 1', then: [{ follow: t }], else: [{ data: x }] }",
+                true,
+            ),
+            ("{ choose: [{ steps: [{ wait: 0s }, { follow: t }] }] }", true),
+            (
+                "{ for_each: { in: [a], steps: [{ follow: { topic: t, limit: 1 } }] } }",
+                true,
+            ),
+            ("{ parallel: [[{ data: x }], [{ follow: t }]] }", false),
+            ("{ if: 'false', then: [{ follow: t }] }, { data: x }", false),
+            ("{ set: { n: 1 } }, { follow: t }", false),
+            ("{ after: 1s, follow: t }", false),
+            (
+                "{ one_write: [{ if: 'true', then: [{ data: x }] }] }, { follow: t }",
+                false,
+            ),
+        ] {
+            let mut plan = plan(&format!("    stream: [{steps}]\n"), 7);
+            assert_eq!(plan.follow_is_next(Duration::ZERO), seen, "{steps}");
+            let cue = plan.next(Duration::ZERO);
+            assert_eq!(matches!(cue, Cue::Follow(..)), seen, "{steps} {cue:?}");
+        }
+    }
+}

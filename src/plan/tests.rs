@@ -26,7 +26,7 @@ impl TopicView for NoTopics {
 }
 
 /// The plan of the only endpoint's stream.
-fn plan(rest: &str, seed: u64) -> Plan {
+pub(super) fn plan(rest: &str, seed: u64) -> Plan {
     let yaml = format!("topics: {{ t: {{ history: 1 }} }}\nendpoints:\n  - path: /x\n{rest}");
     let source = Arc::new(Source::new("test.yaml", yaml));
     let (scenario, _) = compile(&[source]).unwrap_or_else(|errors| {

@@ -18,7 +18,15 @@ const OVERFLOW: usize = 256;
 struct Entries {
     next: u64,
     closed: bool,
-    tasks: HashMap<u64, Option<AbortHandle>>,
+    tasks: HashMap<u64, Owner>,
+}
+
+/// The task that owns a connection.
+#[derive(Default)]
+struct Owner {
+    /// How many owners the connection has had.
+    turn: u64,
+    task: Option<AbortHandle>,
 }
 
 /// All open connections of a server.
@@ -62,7 +70,7 @@ impl Live {
         }
         let id = entries.next;
         entries.next += 1;
-        entries.tasks.insert(id, None);
+        entries.tasks.insert(id, Owner::default());
         let permit = Permit {
             live: self.clone(),
             id,
@@ -85,12 +93,36 @@ impl Live {
         }
     }
 
+    /// Announces a new owner of a connection; `None` if none can be started any more.
+    fn next_turn(&self, id: u64) -> Option<u64> {
+        let mut entries = self.lock();
+        if entries.closed {
+            return None;
+        }
+        let owner = entries.tasks.entry(id).or_default();
+        owner.turn += 1;
+        Some(owner.turn)
+    }
+
+    /// Remembers the owner that was announced, unless it has ended or handed over already; false if it
+    /// came too late to be dropped with the others.
+    fn own(&self, id: u64, turn: u64, task: &AbortHandle) -> bool {
+        let mut entries = self.lock();
+        if let Some(owner) = entries.tasks.get_mut(&id)
+            && owner.turn == turn
+        {
+            owner.task = Some(task.clone());
+        }
+        !entries.closed
+    }
+
     /// Drops every connection where it stands; none can be started after this.
     pub(crate) fn abort_all(&self) {
         let tasks: Vec<_> = {
             let mut entries = self.lock();
             entries.closed = true;
-            entries.tasks.values_mut().filter_map(Option::take).collect()
+            let tasks = entries.tasks.values_mut();
+            tasks.filter_map(|owner| owner.task.take()).collect()
         };
         tasks.iter().for_each(AbortHandle::abort);
     }
@@ -104,14 +136,14 @@ impl Permit {
     {
         let (live, id) = (self.live.clone(), self.id);
         let task = make(self);
-        // The lock is held while spawning: a task that ends at once takes its entry out after this.
-        let mut entries = live.lock();
-        if entries.closed {
-            drop(entries);
+        let Some(turn) = live.next_turn(id) else {
             return; // drops the task, and with it the permit
-        }
+        };
+        // Not under the lock: a runtime that is stopping drops the task at once, and the permit with it.
         let handle = tokio::spawn(task).abort_handle();
-        entries.tasks.insert(id, Some(handle));
+        if !live.own(id, turn, &handle) {
+            handle.abort();
+        }
     }
 }
 
@@ -139,5 +171,22 @@ mod tests {
         assert!(matches!(live.admit(1), Admission::Refused(_)));
         drop(first);
         assert!(matches!(live.admit(1), Admission::Served(_)));
+    }
+
+    #[tokio::test]
+    async fn a_stopping_runtime_gets_its_connections_back() {
+        let live = Live::new();
+        let stopping = tokio::runtime::Runtime::new().unwrap();
+        let handle = stopping.handle().clone();
+        stopping.shutdown_background();
+        let Admission::Served(permit) = live.admit(1) else {
+            panic!("first is served")
+        };
+        let started = std::thread::spawn(move || {
+            let _inside = handle.enter();
+            permit.run(async |permit| drop(permit));
+        });
+        started.join().unwrap();
+        live.empty().await;
     }
 }
