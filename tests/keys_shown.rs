@@ -226,6 +226,7 @@ endpoints:
         assert_eq!(stream.event().as_deref(), Some(": begin"));
     }
     server.advance(4_999);
+    assert_eq!(server.streams(), STEPS.len(), "none has ended");
     for (step, stream) in STEPS.iter().zip(&streams) {
         assert!(is_silent(stream), "{step}");
     }
