@@ -1,7 +1,7 @@
 //! Cues + topics + clock → writes, each acknowledged when the transport has taken it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connections::{Order, Registered};
 use super::outlet::Outlet;
@@ -65,6 +65,9 @@ pub enum NotBegun {
 
 /// Why a stream is cut that cannot go on where it stopped.
 const TOO_LATE: &str = "the history no longer holds the client's last event id";
+
+/// How long one stream goes on before others have their turn.
+const TURN: Duration = Duration::from_millis(2);
 
 /// Whoever interrupts a performance.
 pub(super) enum Stop {
@@ -208,6 +211,7 @@ impl Performance {
                     None
                 }
                 Cue::Fail(why) => Some(why),
+                Cue::Wait(_) => None,
                 _ => break,
             };
             if let Some(why) = failed {
@@ -220,9 +224,18 @@ impl Performance {
 
     /// Plays until something ends it.
     async fn perform<S: Sink>(&mut self, sink: &mut S) -> Stop {
+        let mut turn = Instant::now();
         loop {
             if let Err(stop) = self.step(sink).await {
                 return stop;
+            }
+            // A client that is always ready, or steps without writes, would keep the thread for ever.
+            if turn.elapsed() >= TURN {
+                tokio::select! {
+                    biased;
+                    () = sink.gone() => return Stop::Gone,
+                    () = tokio::task::yield_now() => turn = Instant::now(),
+                }
             }
         }
     }
@@ -256,6 +269,7 @@ impl Performance {
             }
         }
         match self.plan.next(elapsed) {
+            Cue::Wait(due) if due <= elapsed => Ok(()),
             Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
             Cue::Idle => self.wait(None, sink).await,
             Cue::Send(write) => self.send(write, sink).await,
