@@ -1,7 +1,7 @@
 //! Cues + topics + clock → writes, each acknowledged when the transport has taken it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 
@@ -47,6 +47,9 @@ impl Drop for Performance {
 
 /// Why a stream is cut that cannot go on where it stopped.
 const TOO_LATE: &str = "the history no longer holds the client's last event id";
+
+/// How long one stream goes on before others have their turn.
+const TURN: Duration = Duration::from_millis(2);
 
 impl Performance {
     /// The connection it plays to.
@@ -153,6 +156,7 @@ impl Performance {
                     None
                 }
                 Cue::Fail(why) => Some(why),
+                Cue::Wait(_) => None,
                 _ => break,
             };
             if let Some(why) = failed {
@@ -164,20 +168,28 @@ impl Performance {
 
     /// Plays until something ends it.
     async fn perform<S: Sink>(&mut self, sink: &mut S) -> Stop {
+        let mut turn = Instant::now();
         loop {
             if let Err(stop) = self.step(sink).await {
                 return stop;
+            }
+            // A client that is always ready, or steps without writes, would keep the thread for ever.
+            if turn.elapsed() >= TURN {
+                tokio::select! {
+                    biased;
+                    () = sink.gone() => return Stop::Gone,
+                    () = tokio::task::yield_now() => turn = Instant::now(),
+                }
             }
         }
     }
 
     async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        // A script that never waits would hear of nothing else, and leave nobody else a turn.
-        tokio::task::coop::consume_budget().await;
+        // A script that never waits would hear of nothing else.
         if let Some(order) = self.live.given() {
             return Err(Stop::Order(order));
         }
-        self.stay_calm(sink)?;
+        self.stay_calm()?;
         let elapsed = self.elapsed();
         if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
             return self.suffer(blow, sink).await;
@@ -202,6 +214,7 @@ impl Performance {
             }
         }
         match self.plan.next(elapsed) {
+            Cue::Wait(due) if due <= elapsed => Ok(()),
             Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
             Cue::Idle => self.wait(None, sink).await,
             Cue::Send(write) => {
@@ -229,19 +242,15 @@ impl Performance {
         }
     }
 
-    /// Stops a script that does nothing but effects for ever, and notices now and then whether
-    /// anybody is still there.
-    fn stay_calm<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        /// Steps between two looks, and steps within a time that are too many.
+    /// Stops a script that does nothing but effects for ever.
+    fn stay_calm(&mut self) -> Result<(), Stop> {
+        /// Steps between two looks at the clock, and steps within a time that are too many.
         const LOOK: u32 = 256;
         const TOO_MANY: u32 = 1_000_000;
         const WITHIN: Duration = Duration::from_secs(1);
         self.restless.0 += 1;
         if !self.restless.0.is_multiple_of(LOOK) {
             return Ok(());
-        }
-        if sink.gone().now_or_never().is_some() {
-            return Err(Stop::Gone);
         }
         let now = self.worker.clock().now();
         if now > self.restless.1 + WITHIN {

@@ -103,6 +103,40 @@ pub(super) fn check(value: &Value) -> Result<(), RenderError> {
     measure(value, 0, &mut { MAX_OUTPUT })
 }
 
+/// What is left for all the templates of one tree together.
+pub(super) struct Left {
+    bytes: usize,
+    /// Steps that may have been taken by its end.
+    steps: u64,
+}
+
+impl Left {
+    /// For a tree that begins when so many steps have been taken.
+    pub(super) fn new(spent: u64) -> Left {
+        Left {
+            bytes: MAX_OUTPUT,
+            steps: spent.saturating_add(FUEL),
+        }
+    }
+
+    /// A part's value has been made.
+    pub(super) fn take(&mut self, value: &Value, spent: u64) -> Result<(), RenderError> {
+        measure(value, 0, &mut self.bytes)?;
+        self.take_bytes(0, spent)
+    }
+
+    /// A part's text has been made.
+    pub(super) fn take_bytes(&mut self, bytes: usize, spent: u64) -> Result<(), RenderError> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or_else(too_much)?;
+        if spent > self.steps {
+            return Err(RenderError(format!(
+                "the templates of this value take more than {FUEL} steps together"
+            )));
+        }
+        Ok(())
+    }
+}
+
 fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), RenderError> {
     let text = value.as_bytes().map_or(0, <[u8]>::len);
     *left = left

@@ -123,6 +123,7 @@ impl Expressions {
     pub fn value(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
         let template = self.env.get_template(&expr.0)?;
         let captured = template.render_captured(scope.at(moment))?;
+        account(scope, captured.state());
         let value = captured.state().lookup(build::RESULT).unwrap_or(Value::UNDEFINED);
         limits::check(&value)?;
         Ok(value)
@@ -149,7 +150,8 @@ impl Expressions {
             Text::Template(expr) => {
                 let template = self.env.get_template(&expr.0)?;
                 let mut out = Bounded(Vec::new());
-                template.render_captured_to(scope.at(moment), &mut out)?;
+                let captured = template.render_captured_to(scope.at(moment), &mut out)?;
+                account(scope, captured.state());
                 String::from_utf8(out.0).map_err(|e| RenderError(e.to_string()))
             }
             Text::Value(expr) => print(&self.value(expr, scope, moment)?),
@@ -178,23 +180,53 @@ impl Expressions {
 
     /// A tree as JSON; the value of a lone expression keeps its type.
     pub fn tree(&self, tree: &Tree, scope: &RequestScope, moment: Moment) -> Result<Json, RenderError> {
+        let mut left = limits::Left::new(scope.spent());
+        self.branch(tree, scope, moment, &mut left)
+    }
+
+    /// A part of a tree; all of its parts are bounded together.
+    fn branch(
+        &self,
+        tree: &Tree,
+        scope: &RequestScope,
+        moment: Moment,
+        left: &mut limits::Left,
+    ) -> Result<Json, RenderError> {
         Ok(match tree {
             Tree::Fixed(json) => json.clone(),
-            Tree::Text(Text::Value(expr)) => to_json(&self.value(expr, scope, moment)?)?,
-            Tree::Text(text) => Json::String(self.text(text, scope, moment)?),
+            Tree::Text(Text::Value(expr)) => {
+                let value = self.value(expr, scope, moment)?;
+                left.take(&value, scope.spent())?;
+                to_json(&value)?
+            }
+            Tree::Text(text) => {
+                let text = self.text(text, scope, moment)?;
+                left.take_bytes(text.len(), scope.spent())?;
+                Json::String(text)
+            }
             Tree::List(items) => {
-                let items: Result<_, _> = items.iter().map(|t| self.tree(t, scope, moment)).collect();
+                let items: Result<_, _> = items
+                    .iter()
+                    .map(|t| self.branch(t, scope, moment, left))
+                    .collect();
                 Json::Array(items?)
             }
             Tree::Map(entries) => {
                 let mut map = serde_json::Map::new();
                 for (key, value) in entries {
-                    map.insert(self.text(key, scope, moment)?, self.tree(value, scope, moment)?);
+                    let key = self.text(key, scope, moment)?;
+                    left.take_bytes(key.len(), scope.spent())?;
+                    map.insert(key, self.branch(value, scope, moment, left)?);
                 }
                 Json::Object(map)
             }
         })
     }
+}
+
+/// What a rendering took.
+fn account(scope: &RequestScope, state: &minijinja::State) {
+    scope.spend(state.fuel_levels().map_or(0, |(consumed, _)| consumed));
 }
 
 /// A value as JSON; a missing one is an error, as it is when printed.

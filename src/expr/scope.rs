@@ -1,6 +1,7 @@
 //! What expressions see: the request, captured and `let` names, the moment, the topics.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use indexmap::IndexMap;
@@ -57,6 +58,8 @@ struct Inner {
     draws: Arc<Draws>,
     topics: Arc<Topics>,
     state: Arc<State>,
+    /// Steps that renderings have taken; branches count together.
+    spent: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for RequestScope {
@@ -97,6 +100,7 @@ impl RequestScope {
                 draws: Arc::new(Draws(Mutex::new(draw))),
                 topics: Arc::new(Topics(topics)),
                 state: Arc::new(State(state)),
+                spent: Arc::default(),
             }),
         }
     }
@@ -105,16 +109,16 @@ impl RequestScope {
     /// parent's and the index. The parent's draws do not move on.
     pub fn fork(&self, index: u64) -> RequestScope {
         let draw = self.draws().fork(index);
-        self.with_draws(draw)
+        self.with_draws(draw, self.inner.spent.clone())
     }
 
     /// A copy of the names and draws as they are now, that shares neither: for looking ahead.
     pub fn copy(&self) -> RequestScope {
         let draw = self.draws().clone();
-        self.with_draws(draw)
+        self.with_draws(draw, Arc::default())
     }
 
-    fn with_draws(&self, draw: Draw) -> RequestScope {
+    fn with_draws(&self, draw: Draw, spent: Arc<AtomicU64>) -> RequestScope {
         let inner = &self.inner;
         RequestScope {
             inner: Arc::new(Inner {
@@ -127,6 +131,7 @@ impl RequestScope {
                 draws: Arc::new(Draws(Mutex::new(draw))),
                 topics: inner.topics.clone(),
                 state: inner.state.clone(),
+                spent,
             }),
         }
     }
@@ -134,6 +139,15 @@ impl RequestScope {
     /// Gives a `let` name its value; answers with the one it had.
     pub fn bind(&self, name: &str, value: Value) -> Option<Value> {
         lock(&self.inner.names).insert(name.to_owned(), value)
+    }
+
+    /// Steps that renderings have taken so far, all branches together; a copy begins at 0.
+    pub fn spent(&self) -> u64 {
+        self.inner.spent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn spend(&self, steps: u64) {
+        self.inner.spent.fetch_add(steps, Ordering::Relaxed);
     }
 
     /// The request's own id to resume from; empty if absent.

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use super::cue::{BranchId, Cue};
-use super::script::{IDLE_STEPS, Plan};
+use super::script::Plan;
 use crate::expr::RenderError;
 use crate::scenario::model::{Action, End};
 
 /// Cues in which the client's last event is looked for.
 const FAR: usize = 20_000;
 /// Cues and bytes that a body of a known length may have.
-const MOST_CUES: usize = 20_000;
+const MOST_CUES: usize = 200_000;
 const MOST_BYTES: u64 = 256 << 20;
+/// Steps of work that expressions may take in all while a request waits for its answer.
+const MOST_WORK: u64 = 10_000_000;
+/// Steps that are done to find the topic that comes next.
+const NEAR: u32 = 100;
 
 /// What was found ahead.
 enum Ahead {
@@ -25,7 +29,7 @@ enum Ahead {
 
 impl Plan {
     /// Goes on behind the event with this id, at once; from the beginning if there is no such event
-    /// among the first 20,000.
+    /// among the first 20,000, or if finding it takes too much work.
     pub fn resume(&mut self, id: &[u8]) {
         let mut ahead = self.copy();
         let mut elapsed = Duration::ZERO;
@@ -48,6 +52,9 @@ impl Plan {
                 Cue::End(_) | Cue::Fail(_) | Cue::Idle => return,
                 _ => {}
             }
+            if ahead.spent() > MOST_WORK {
+                return;
+            }
         }
     }
 
@@ -67,7 +74,7 @@ impl Plan {
                 Cue::Idle => return Err("the stream waits for what happens elsewhere".into()),
                 _ => {}
             }
-            if bytes > MOST_BYTES {
+            if bytes > MOST_BYTES || ahead.spent() > MOST_WORK {
                 break;
             }
         }
@@ -78,7 +85,7 @@ impl Plan {
     /// writes what comes first, so that a client that has seen the write (or the head, before byte
     /// order marks) misses nothing. Steps that only lead to others are done on the way.
     pub fn follow_ahead(&mut self, elapsed: Duration) -> Option<Cue> {
-        for _ in 0..IDLE_STEPS {
+        for _ in 0..NEAR {
             match self.leads_on(elapsed) {
                 Ok(Ahead::Step) => {}
                 Ok(Ahead::Follow(cue)) => return Some(cue),
@@ -166,7 +173,7 @@ mod tests {
             ),
         ] {
             let mut plan = plan(&format!("    stream: [{steps}]\n"), 7);
-            assert_eq!(plan.follow_is_next(Duration::ZERO), seen, "{steps}");
+            assert_eq!(plan.follow_ahead(Duration::ZERO).is_some(), seen, "{steps}");
             let cue = plan.next(Duration::ZERO);
             assert_eq!(matches!(cue, Cue::Follow(..)), seen, "{steps} {cue:?}");
         }

@@ -14,7 +14,7 @@ pub type BranchId = usize;
 /// One instruction of a plan. Times count from the stream's beginning.
 #[derive(Debug, Clone)]
 pub enum Cue {
-    /// Nothing until this time; then ask again.
+    /// Nothing until this time; then ask again. It may be now: after many steps that yield no cue.
     Wait(Duration),
     /// Nothing until a branch that waits is released.
     Idle,

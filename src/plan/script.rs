@@ -15,7 +15,9 @@ use crate::scenario::model::{Action, Pace, Script};
 use crate::wire::{Frame, Style, encode};
 
 /// Steps that may pass without a cue before the script counts as running wild.
-pub(super) const IDLE_STEPS: u32 = 10_000;
+const IDLE_STEPS: u32 = 10_000;
+/// Steps that are done at once. Each may cost much, and whoever plays has others to serve.
+pub(super) const AT_ONCE: u32 = 16;
 
 /// Where a plan's chance comes from; each has its own sequence.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct Plan {
     pub(super) counter: u64,
     /// The id of the event sent last.
     pub(super) last_id: Option<bytes::Bytes>,
+    /// Steps that have passed without a cue.
+    idle: u32,
     /// Heartbeats have draws of their own: they come when they come.
     beats: Option<RequestScope>,
 }
@@ -68,6 +72,7 @@ impl Plan {
             seq: 0,
             counter: 0,
             last_id: None,
+            idle: 0,
             beats: None,
         }
     }
@@ -108,6 +113,12 @@ impl Plan {
             beats: None,
             ..*self
         }
+    }
+
+    /// Steps of work that its expressions have taken.
+    pub(super) fn spent(&self) -> u64 {
+        let branches = self.branches.iter().flatten();
+        branches.map(|branch| branch.scope.spent()).sum()
     }
 
     /// What to do now, this long after the stream began.
@@ -218,37 +229,47 @@ impl Plan {
     }
 
     fn cue(&mut self, elapsed: Duration) -> Result<Cue, RenderError> {
-        let mut idle = 0;
-        while idle < IDLE_STEPS {
-            if let Some(cue) = self.piece(elapsed)? {
+        for _ in 0..AT_ONCE {
+            if let Some(cue) = self.step(elapsed)? {
+                self.idle = 0;
                 return Ok(cue);
             }
-            let Some(at) = self.earliest()? else {
-                return Ok(self.nothing_runs(elapsed));
-            };
-            let (due, step) = {
-                let branch = self.branch(at)?;
-                if let Some(error) = branch.failed.take() {
-                    return Err(error);
-                }
-                (
-                    branch.due,
-                    if branch.due > elapsed { None } else { branch.take() },
-                )
-            };
-            let Some((steps, place)) = step else {
-                return Ok(Cue::Wait(due));
-            };
-            self.due = due;
-            let action = &steps[place].action;
-            if let Some(cue) = self.perform(at, action, elapsed)? {
-                return Ok(cue);
-            }
-            // What is gathered for one write is bounded in bytes.
-            let sends = matches!(action, Action::Send(_) | Action::Raw(_));
-            idle = if sends { 0 } else { idle + 1 };
         }
-        Err(wild())
+        self.idle += AT_ONCE;
+        if self.idle > IDLE_STEPS {
+            return Err(wild());
+        }
+        Ok(Cue::Wait(elapsed))
+    }
+
+    /// The next cue, unless a step comes first that yields none.
+    fn step(&mut self, elapsed: Duration) -> Result<Option<Cue>, RenderError> {
+        if let Some(cue) = self.piece(elapsed)? {
+            return Ok(Some(cue));
+        }
+        let Some(at) = self.earliest()? else {
+            return Ok(Some(self.nothing_runs(elapsed)));
+        };
+        let (due, step) = {
+            let branch = self.branch(at)?;
+            if let Some(error) = branch.failed.take() {
+                return Err(error);
+            }
+            (
+                branch.due,
+                if branch.due > elapsed { None } else { branch.take() },
+            )
+        };
+        let Some((steps, place)) = step else {
+            return Ok(Some(Cue::Wait(due)));
+        };
+        self.due = due;
+        let action = &steps[place].action;
+        // What is gathered for one write is bounded in bytes.
+        if matches!(action, Action::Send(_) | Action::Raw(_)) {
+            self.idle = 0;
+        }
+        self.perform(at, action, elapsed)
     }
 
     /// The next piece of what was sent last.

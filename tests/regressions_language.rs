@@ -1,0 +1,131 @@
+//! Bugs that were found in the language, each with the scenario that showed it.
+
+mod by_hand;
+mod support;
+
+use std::time::{Duration, Instant};
+
+use std::io::Read;
+
+use support::{Stream, raw, serve};
+
+fn next(stream: &mut Stream) -> String {
+    stream.event().expect("an event").trim_end().to_owned()
+}
+
+fn body(server: &support::Server, path: &str) -> String {
+    server.get(path).body
+}
+
+#[test]
+fn the_lists_of_a_later_round_draw_anew() {
+    let server = serve(
+        "
+seed: 7
+endpoints:
+  - path: /x
+    stream:
+      - repeat: { times: 3, every: 1ms, steps: [{ parallel: [[{ data: '{{ uuid() }}' }], [{ data: '{{ uuid() }}' }]] }] }
+",
+        &[],
+    );
+    let body = body(&server, "/x");
+    let ids: std::collections::HashSet<&str> = body.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(ids.len(), 6, "{body}");
+}
+
+#[test]
+fn scripts_of_nothing_but_effects_leave_others_a_turn() {
+    let server = serve(
+        "
+endpoints:
+  - path: /signals
+    stream: [{ repeat: { steps: [{ signal: x }, { wait_for: { signal: x } }] } }]
+  - { path: /alive, body: yes }
+",
+        &[],
+    );
+    let streams: Vec<Stream> = (0..4).map(|_| server.open("/signals", &[])).collect();
+    assert_eq!(body(&server, "/alive"), "yes");
+    drop(streams);
+    assert_eq!(body(&server, "/alive"), "yes");
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_disconnected_all_the_same() {
+    let server = serve(
+        "
+endpoints:
+  - { path: /flood, stream: [{ raw: { fill: 64MiB } }, { data: never }] }
+  - { path: /end, stream: [{ disconnect: { endpoint: /flood, end: reset } }, { data: done }] }
+",
+        &[],
+    );
+    let mut flood = server.open("/flood", &[]);
+    assert_eq!(body(&server, "/end"), "data: done\n\n");
+    let began = Instant::now();
+    let error = flood.rest().expect_err("it is reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn finally_runs_for_a_client_that_leaves_before_the_head_and_sees_it_gone() {
+    let server = by_hand::serve(
+        "
+topics: { room: { history: 1 } }
+endpoints:
+  - path: /slow
+    after: 1h
+    set: { online: '{{ state.online | default(0) + 1 }}' }
+    stream: [{ data: x }]
+    finally: [{ set: { online: '{{ state.online - 1 }}' } }, { signal: gone }]
+  - path: /room
+    stream: [{ data: hello }, { follow: room }]
+    finally: [{ set: { left: \"{{ topic('room').clients }}\" } }, { signal: gone }]
+  - { path: /wait, stream: [{ data: ready }, { wait_for: { signal: gone } }, { data: '{{ state }}' }] }
+",
+    );
+    let mut wait = server.open("/wait", &[]);
+    assert_eq!(next(&mut wait), "data: ready");
+    drop(raw::send(server.port, raw::request("/slow", "").as_bytes()));
+    assert_eq!(next(&mut wait), r#"data: {"online":0}"#);
+    let mut wait = server.open("/wait", &[]);
+    assert_eq!(next(&mut wait), "data: ready");
+    let mut room = server.open("/room", &[]);
+    assert_eq!(next(&mut room), "data: hello");
+    drop(room);
+    assert_eq!(next(&mut wait), r#"data: {"online":0,"left":0}"#);
+}
+
+#[test]
+fn many_thousand_events_fit_into_one_write() {
+    let server = serve(
+        "
+endpoints:
+  - { path: /x, stream: [{ one_write: [{ repeat: { times: 20000, steps: [{ data: a }] } }] }] }
+",
+        &[],
+    );
+    assert_eq!(body(&server, "/x").len(), 20_000 * 9);
+}
+
+#[test]
+fn an_answer_without_a_body_waits_like_any_other() {
+    let server = by_hand::serve(
+        "
+endpoints:
+  - { path: /x, after: 1s, stream: [{ data: x }], attempts: [{ status: 204 }] }
+",
+    );
+    let mut open = raw::send(server.port, raw::request("/x", "").as_bytes());
+    while server.streams() == 0 && raw::is_silent(&open) {
+        std::thread::yield_now();
+    }
+    server.advance(999);
+    assert!(raw::is_silent(&open));
+    server.advance(1);
+    let mut head = [0; 12];
+    open.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 204");
+}
