@@ -150,3 +150,22 @@ fn timing_and_cuts_do_not_depend_on_each_other() {
         assert_eq!(played(&changed, "7"), expected, "{with}");
     }
 }
+
+#[test]
+fn time_goes_on_while_what_is_followed_waits_for_a_slow_write() {
+    for with in [
+        "wire: { split: { every: 4, gap: 10ms } }",
+        "throttle: { delay: 100ms }",
+        "throttle: { rate: 1KiB }",
+        "faults: [{ after: { events: 1 }, stall: 1s }]",
+    ] {
+        let yaml = format!(
+            "topics: {{ t: {{ feed: [{{ data: a }}, {{ data: b }}, {{ wait: 1ms }}, {{ data: c }}] }} }}
+endpoints: [{{ path: /x, {with}, stream: [{{ follow: {{ topic: t, limit: 3 }} }}, {{ end: close }}] }}]
+"
+        );
+        let played = played(&yaml, "7");
+        let data = played.lines().filter(|line| line.starts_with("data: "));
+        assert_eq!(data.collect::<Vec<_>>(), ["data: a", "data: b", "data: c"], "{with}");
+    }
+}

@@ -57,12 +57,15 @@ impl Performance {
         due: Option<Duration>,
         sink: &mut S,
     ) -> Result<(), Stop> {
-        let Performance { worker, live, .. } = self;
+        let Performance {
+            worker, live, waits, ..
+        } = self;
         let event = async {
             tokio::select! {
                 biased;
                 order = live.ordered() => Stop::Order(order),
                 () = sink.gone() => Stop::Gone,
+                never = waits.rest() => match never {},
             }
         };
         match worker.wait(due, event).await {

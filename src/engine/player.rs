@@ -381,7 +381,7 @@ impl Performance {
         let event = async {
             let came = async {
                 match deaf {
-                    true => std::future::pending().await,
+                    true => match waits.rest().await {},
                     false => waits.come(stage, &live.endpoint).await,
                 }
             };

@@ -1,6 +1,9 @@
 //! What the branches of a stream wait for besides time: topics they relay, and what happens elsewhere.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, select_all};
@@ -223,6 +226,16 @@ impl Waits {
             Some((_, Err(TooSlow { missed }))) => Came::TooSlow(missed),
             None => self.take_awaited(stage, endpoint),
         }
+    }
+
+    /// For a stream that is deaf for now, though time goes on: the clock does not wait until it takes
+    /// what topics bring. Never resolves. Cancel-safe.
+    pub(super) async fn rest(&self) -> Infallible {
+        poll_fn(|cx| {
+            self.relays.iter().for_each(|relay| relay.subscription.rest(cx));
+            Poll::Pending
+        })
+        .await
     }
 
     /// The branches whose wait is over: all that wait for the same.

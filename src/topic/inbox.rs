@@ -28,6 +28,8 @@ struct Queue {
     lanes: Vec<Lane>,
     /// How many lanes lag.
     lagging: usize,
+    /// Of what waits and of what lags, how much the clock counts as work.
+    counted: usize,
     dropped: u64,
     waker: Option<Waker>,
 }
@@ -45,7 +47,8 @@ pub(super) struct Lane {
 
 /// What an inbox has.
 pub(super) enum Next {
-    Message(Arc<Message>),
+    /// A message, and how much work is to be given back once it has been dealt with.
+    Message(Arc<Message>, usize),
     /// It must take up from the history first.
     Lags,
 }
@@ -84,13 +87,14 @@ impl Inbox {
         if queue.lanes[lane].lags {
             return 1;
         }
-        let surplus = match rules.slow {
+        queue.counted += 1;
+        match rules.slow {
             Slow::Disconnect if queue.is_full(lane, most) => queue.lag(lane),
             Slow::Disconnect => queue.push(lane, message),
             Slow::DropOldest => queue.push_dropping(lane, message, most),
-        };
+        }
         woken.extend(queue.waker.take());
-        surplus
+        queue.surplus()
     }
 
     /// The next message, or a promise to wake.
@@ -100,15 +104,24 @@ impl Inbox {
             return Poll::Ready(Next::Lags);
         }
         match queue.pop() {
-            Some(message) => Poll::Ready(Next::Message(message)),
+            Some(message) => {
+                let held = queue.counted.min(1);
+                queue.counted -= held;
+                Poll::Ready(Next::Message(message, held))
+            }
             None => {
-                match &mut queue.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
+                queue.wake_later(cx);
                 Poll::Pending
             }
         }
+    }
+
+    /// For a follower that takes nothing for now: how much work is to be given back. It is woken when
+    /// there is more.
+    pub fn rest(&self, cx: &mut Context<'_>) -> usize {
+        let mut queue = lock(&self.queue);
+        queue.wake_later(cx);
+        std::mem::take(&mut queue.counted)
     }
 
     /// Takes out all that waits, in order of stamps, asking `take_up` for what the lanes that lag have
@@ -119,7 +132,7 @@ impl Inbox {
     ) -> (Vec<Arc<Message>>, usize) {
         let mut queue = lock(&self.queue);
         let mut messages = Vec::new();
-        let counted = queue.lagging + queue.waiting.len();
+        let counted = std::mem::take(&mut queue.counted);
         while let Some(message) = queue.pop() {
             messages.push(message);
         }
@@ -149,10 +162,22 @@ impl Queue {
         self.lanes[lane].waiting >= most || self.waiting.len() >= MOST_WAITING
     }
 
-    fn push(&mut self, lane: usize, message: &Arc<Message>) -> usize {
+    fn wake_later(&mut self, cx: &mut Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// What is counted, but no longer there to be dealt with.
+    fn surplus(&mut self) -> usize {
+        let counted = self.counted.min(self.lagging + self.waiting.len());
+        std::mem::replace(&mut self.counted, counted) - counted
+    }
+
+    fn push(&mut self, lane: usize, message: &Arc<Message>) {
         self.lanes[lane].waiting += 1;
         self.waiting.push_back((lane, message.clone()));
-        0
     }
 
     fn pop(&mut self) -> Option<Arc<Message>> {
@@ -166,30 +191,27 @@ impl Queue {
         self.lanes[lane].last = message.number;
     }
 
-    /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays
-    /// counted, that of taking up.
-    fn lag(&mut self, lane: usize) -> usize {
+    /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays,
+    /// that of taking up.
+    fn lag(&mut self, lane: usize) {
         self.waiting.retain(|(at, _)| *at != lane);
         self.lagging += 1;
         self.lanes[lane].lags = true;
-        std::mem::take(&mut self.lanes[lane].waiting)
+        self.lanes[lane].waiting = 0;
     }
 
-    fn push_dropping(&mut self, lane: usize, message: &Arc<Message>, most: usize) -> usize {
-        let mut dropped = 0;
+    fn push_dropping(&mut self, lane: usize, message: &Arc<Message>, most: usize) {
         while self.is_full(lane, most) && self.lanes[lane].waiting > 0 {
             self.drop_oldest(lane);
-            dropped += 1;
+            self.dropped += 1;
         }
         if self.is_full(lane, most) {
             // Full of other topics' messages: this one is the oldest of its own.
             self.lanes[lane].last = message.number;
-            dropped += 1;
+            self.dropped += 1;
         } else {
             self.push(lane, message);
         }
-        self.dropped += dropped as u64;
-        dropped
     }
 
     /// A lane that is alone has its oldest in front.

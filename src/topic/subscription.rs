@@ -58,8 +58,8 @@ impl Subscription {
                 return Poll::Ready(Ok(message));
             }
             match std::task::ready!(self.inbox.poll_next(cx)) {
-                Next::Message(message) => {
-                    self.held = 1;
+                Next::Message(message, held) => {
+                    self.held = held;
                     return Poll::Ready(Ok(message));
                 }
                 Next::Lags => self.take_up()?,
@@ -72,13 +72,19 @@ impl Subscription {
         self.shared.clock.done(std::mem::take(&mut self.held));
     }
 
+    /// For a follower that takes no message for now, though time goes on: the clock does not wait for
+    /// what waits here, nor for what comes. To be asked again whenever the task is woken.
+    pub fn rest(&self, cx: &mut Context<'_>) {
+        self.shared.clock.done(self.inbox.rest(cx));
+    }
+
     /// Too far behind: the history fills the hole if it is long enough.
     fn take_up(&mut self) -> Result<(), TooSlow> {
         let (messages, counted, missed) = self.shared.take_up(&self.inbox);
         self.backlog.extend(messages);
         // One piece of work stays until the first of them has been dealt with.
-        self.held = 1;
-        self.shared.clock.done(counted - 1);
+        self.held = counted.min(1);
+        self.shared.clock.done(counted - self.held);
         match missed {
             0 => Ok(()),
             missed => Err(TooSlow { missed }),

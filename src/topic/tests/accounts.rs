@@ -98,6 +98,60 @@ async fn a_message_counts_until_it_has_been_dealt_with() {
 }
 
 #[tokio::test]
+async fn time_does_not_wait_for_whoever_takes_nothing() {
+    for rules in [
+        rules(Slow::Disconnect, 99, 0),
+        rules(Slow::Disconnect, 3, 100),
+        rules(Slow::DropOldest, 3, 0),
+    ] {
+        for after in [0, 1, 9] {
+            let clock = Clock::manual();
+            let topics = on(clock.clone());
+            let mut subscription = subscribe(&topics, Start::Live, &rules);
+            let mut rests = Box::pin(std::future::poll_fn(|cx| {
+                subscription.rest(cx);
+                Poll::<()>::Pending
+            }));
+            publish(&topics, &rules, 0..2);
+            for ids in [2..3, 3..9, 9..9] {
+                assert!(futures_util::poll!(&mut rests).is_pending());
+                assert_eq!(clock.busy(), 0);
+                publish(&topics, &rules, ids);
+            }
+            drop(rests);
+            publish(&topics, &rules, 9..9 + after);
+            assert!(clock.busy() as u64 <= after);
+            let got = there(&mut subscription).await.unwrap();
+            let all = got.len() as u64 + subscription.dropped();
+            assert_eq!((all, clock.busy()), (9 + after, 0), "{rules:?} {after}");
+            assert_eq!(got.last().unwrap().number, 9 + after);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_nothing_is_woken_by_what_comes() {
+    let clock = Clock::manual();
+    let topics = on(clock.clone());
+    let mut worker = clock.worker();
+    let subscription = subscribe(&topics, Start::Live, &keep(0));
+    let rests = tokio::spawn(async move {
+        let rest = std::future::poll_fn(|cx| {
+            subscription.rest(cx);
+            Poll::<()>::Pending
+        });
+        worker.wait(Some(9 * SECOND), rest).await
+    });
+    for n in 0..8 {
+        publish(&topics, &keep(0), [n]);
+        clock.advance(SECOND).await;
+        assert!(!rests.is_finished());
+    }
+    clock.advance(SECOND).await;
+    assert_eq!((rests.await.unwrap(), clock.busy()), (None, 0));
+}
+
+#[tokio::test]
 async fn the_board_hears_of_messages_and_of_who_comes_and_goes() {
     let session = Session::new(Clock::manual());
     let (topics, board) = (session.topics.clone(), session.board.clone());
