@@ -230,7 +230,7 @@ impl Raw {
                 } else {
                     written()
                 };
-                Kind::Number(n, text)
+                Kind::Number(padded(&text).unwrap_or(n), text)
             }
             RawKind::Text(s) => Kind::Text(s),
             RawKind::List(items) => Kind::List(items.into_iter().map(|r| r.into_node(source)).collect()),
@@ -266,6 +266,15 @@ impl<'de> Deserialize<'de> for RawKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawKind, D::Error> {
         deserializer.deserialize_any(RawVisitor)
     }
+}
+
+/// A whole number with zeros in front, which the parser takes for one with a fraction.
+fn padded(text: &str) -> Option<serde_json::Number> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let padded = digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    padded
+        .then(|| text.strip_prefix('+').unwrap_or(text).parse::<i64>().ok())?
+        .map(Into::into)
 }
 
 struct RawVisitor;
