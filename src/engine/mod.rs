@@ -41,7 +41,7 @@ use stage::Stage;
 #[derive(Debug)]
 pub struct Engine {
     /// What is served.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The world it is served in.
     pub session: Session,
     /// The open streams.
@@ -70,9 +70,10 @@ impl Engine {
         let connections = Arc::new(Connections::new(session.board.clone()));
         let gate = Arc::<Gate>::default();
         session.topics.declare(declared(&scenario));
-        let stage = Stage::new(&session, connections.clone(), gate.clone(), seed, farewell);
+        let catalog = Arc::new(Catalog::new(scenario));
+        let stage = Stage::new(&session, catalog.clone(), connections.clone(), gate.clone(), seed, farewell);
         Engine {
-            catalog: Catalog::new(scenario),
+            catalog,
             session,
             connections,
             gate,
