@@ -145,8 +145,8 @@ fn a_feed_goes_on_when_a_reload_changes_something_else() {
     let mut before = server.open("/ticks", &[]);
     while number(&mut before) < 3 {}
     // One more template in front moves all others.
-    let more = "- { path: /more, body: 'x {{ 2 + 2 }}' }\n  - { path: /other";
-    server.save(&fed("same", "b").replace("- { path: /other", more));
+    let more = "topics: { more: { feed: [{ data: 'x {{ 2 + 2 }}' }] }, ";
+    server.save(&fed("same", "b").replace("topics: { ", more));
     server.log.wait_for_times("reloaded", 1);
     let mut after = server.open("/ticks", &[]);
     let mut last = number(&mut after);

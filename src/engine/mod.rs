@@ -71,7 +71,14 @@ impl Engine {
         let gate = Arc::<Gate>::default();
         session.topics.declare(declared(&scenario));
         let catalog = Arc::new(Catalog::new(scenario));
-        let stage = Stage::new(&session, catalog.clone(), connections.clone(), gate.clone(), seed, farewell);
+        let stage = Stage::new(
+            &session,
+            catalog.clone(),
+            connections.clone(),
+            gate.clone(),
+            seed,
+            farewell,
+        );
         Engine {
             catalog,
             session,
