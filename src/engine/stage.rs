@@ -154,3 +154,53 @@ impl Feeds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::compile::compile;
+    use crate::scenario::diagnostic::Source;
+    use crate::scenario::model::{Selector, TopicRules};
+    use crate::session::Session;
+    use crate::topic::Start;
+
+    #[tokio::test]
+    async fn feeds_of_captured_names_end_when_there_are_too_many_and_nobody_follows() {
+        let source = Source::new("s.yaml", "endpoints: [{ path: /, body: x }]");
+        let scenario = Arc::new(compile(&[Arc::new(source)]).unwrap().0);
+        let topics = Session::new(Clock::real()).topics;
+        let mut feeds = Feeds::default();
+        let mut start = |topic: &str, captured| {
+            let wanted = Wanted {
+                topic,
+                scenario: &scenario,
+                captured,
+            };
+            feeds.start(&wanted, &topics, || 0, std::future::pending::<()>)?;
+            Ok::<_, String>(feeds.0.len())
+        };
+        let which = [Selector::Name("0".into())];
+        let followed = topics
+            .subscribe(&which, Start::Live, &|_| TopicRules::default())
+            .unwrap();
+        assert_eq!(start("declared", false), Ok(1));
+        for n in 0..MOST_FEEDS - 1 {
+            assert_eq!(start(&n.to_string(), true), Ok(n + 2));
+        }
+        assert_eq!(start("1", true), Ok(MOST_FEEDS));
+        // What is left: the one that is declared, the one that is followed, and the new one.
+        assert_eq!(start("one more", true), Ok(3));
+        assert_eq!((start("0", true), start("declared", false)), (Ok(3), Ok(3)));
+        drop(followed);
+        for n in 0..MOST_FEEDS - 3 {
+            assert_eq!(start(&format!("declared {n}"), false), Ok(n + 4));
+        }
+        assert_eq!(start("a", false), Ok(MOST_FEEDS - 1));
+        assert_eq!(start("b", false), Ok(MOST_FEEDS));
+        assert!(start("c", false).is_err());
+        let tasks = tokio::runtime::Handle::current().metrics();
+        while tasks.num_alive_tasks() > MOST_FEEDS {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -191,5 +191,5 @@ async fn what_a_slow_follower_has_missed_of_a_forgotten_topic_is_lost() {
     let got = there(&mut all).await;
     assert_eq!(got.unwrap_err(), TooSlow { missed: 3 });
     publish(&topics, &rules, [3]);
-    assert_eq!(ids_there(&mut all).await.split(' ').last(), Some("3"));
+    assert_eq!(ids_there(&mut all).await.split(' ').next_back(), Some("3"));
 }
