@@ -78,7 +78,7 @@ impl Reloader {
         self.seen = seen;
         match outcome {
             Ok((scenario, warnings)) => {
-                self.engine.catalog.swap(scenario);
+                self.engine.swap(scenario);
                 if self.on_reload == OnReload::Restart {
                     self.engine.connections.order_all(Order::End(End::Close));
                 }

@@ -166,10 +166,7 @@ endpoints: [{{ path: /x, {with}, stream: [{{ follow: {{ topic: t, limit: 3 }} }}
         );
         let played = played(&yaml, "7");
         let data = played.lines().filter(|line| line.starts_with("data: "));
-        assert_eq!(
-            data.collect::<Vec<_>>(),
-            ["data: a", "data: b", "data: c"],
-            "{with}"
-        );
+        let data: Vec<_> = data.collect();
+        assert_eq!(data, ["data: a", "data: b", "data: c"], "{with}");
     }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Server, serve};
+use support::{Server, Stream, serve};
 
 fn scenario(word: &str) -> String {
     format!(
@@ -93,4 +93,67 @@ fn history_and_attempts_outlive_a_reload() {
         Some("data: old 1\nid: 1"),
         "`from: earliest` says so"
     );
+}
+
+fn fed(word: &str, other: &str) -> String {
+    format!(
+        "topics: {{ ticks: {{ feed: [{{ every: 20ms, data: '{word} {{{{ seq }}}}' }}] }} }}
+endpoints:
+  - {{ path: /other, body: '{other} {{{{ 1 + 1 }}}}' }}
+  - path: /ticks
+    stream: [{{ follow: ticks }}]
+  - path: /early
+    stream: [{{ data: first }}, {{ wait_for: {{ signal: go }} }}, {{ follow: ticks }}]
+  - {{ path: /go, stream: [{{ signal: go }}] }}
+"
+    )
+}
+
+#[test]
+fn a_feed_that_has_changed_takes_the_place_of_the_one_before() {
+    let server = serve(&fed("old", "a"), &[]);
+    let word = |stream: &mut Stream| stream.field("data").split(' ').next().unwrap().to_owned();
+    let mut before = server.open("/ticks", &[]);
+    let mut early = server.open("/early", &[]);
+    assert_eq!(
+        (word(&mut before), word(&mut early)),
+        ("old".into(), "first".into())
+    );
+    server.save(&fed("new", "a"));
+    server.log.wait_for_times("reloaded", 1);
+    // Nobody has come since: it goes on.
+    assert_eq!(word(&mut before), "old");
+    let mut after = server.open("/ticks", &[]);
+    while word(&mut before) == "old" {}
+    while word(&mut after) == "old" {}
+    // A stream that began before finds the feed as it is now.
+    assert_eq!(server.get("/go").status, 200);
+    assert_eq!(word(&mut early), "new");
+    for _ in 0..5 {
+        assert_eq!(
+            (word(&mut before), word(&mut after)),
+            ("new".into(), "new".into())
+        );
+    }
+}
+
+#[test]
+fn a_feed_goes_on_when_a_reload_changes_something_else() {
+    let server = serve(&fed("same", "a"), &[]);
+    let number =
+        |stream: &mut Stream| -> u64 { stream.field("data").split(' ').nth(1).unwrap().parse().unwrap() };
+    let mut before = server.open("/ticks", &[]);
+    while number(&mut before) < 3 {}
+    // One more template in front moves all others.
+    let more = "topics: { more: { feed: [{ data: 'x {{ 2 + 2 }}' }] }, ";
+    server.save(&fed("same", "b").replace("topics: { ", more));
+    server.log.wait_for_times("reloaded", 1);
+    let mut after = server.open("/ticks", &[]);
+    let mut last = number(&mut after);
+    assert!(last > 3);
+    for _ in 0..5 {
+        let next = number(&mut after);
+        assert_eq!(next, last + 1);
+        last = next;
+    }
 }

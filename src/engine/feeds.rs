@@ -1,11 +1,13 @@
 //! Feeds: scripts that publish to a topic from its first follower on.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Performance;
 use super::outcome::Outcome;
 use super::sink::{Gone, Sink};
-use super::stage::Stage;
+use super::stage::{Stage, Wanted};
 use super::waits::Waits;
 use crate::clock::Worker;
 use crate::expr::RequestScope;
@@ -13,11 +15,12 @@ use crate::plan::{Chance, Plan};
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
 use crate::scenario::Scenario;
-use crate::scenario::model::{Script, Selector, Steps};
+use crate::scenario::model::{Script, Selector, Steps, TopicSpec};
 use crate::wire::Frame;
 
 impl Stage {
-    /// Starts the feeds of topics that are followed now.
+    /// Starts the feeds of topics that are followed now: those of the scenario in force, if it has
+    /// the topic, whichever the follower began with.
     ///
     /// # Errors
     ///
@@ -44,14 +47,27 @@ impl Stage {
     }
 
     fn feed_one(self: &Arc<Stage>, scenario: &Arc<Scenario>, topic: &str) -> Result<(), String> {
-        let Some(spec) = scenario.topic(topic) else {
+        let mut feeds = self.feeds();
+        let current = self.catalog.current();
+        let (scenario, spec) = match (current.topic(topic), scenario.topic(topic)) {
+            (Some(spec), _) => (&current, spec),
+            (None, Some(spec)) => (scenario, spec),
+            (None, None) => return Ok(()),
+        };
+        let Some(steps) = &spec.feed else {
+            feeds.end(topic);
             return Ok(());
         };
-        let Some(steps) = &spec.feed else { return Ok(()) };
         let captures = spec.name.matches(topic).unwrap_or_default();
         let captures = captures.into_iter().map(|(name, value)| (name.to_owned(), value));
         let captures: Vec<(String, String)> = captures.collect();
-        self.start_feed(topic, || {
+        let wanted = Wanted {
+            topic,
+            scenario,
+            captured: !captures.is_empty(),
+        };
+        let fingerprint = || self.fingerprint(scenario, spec);
+        feeds.start(&wanted, &self.topics, fingerprint, || {
             // A worker from the start: a clock that is moved by hand waits for what the feed does first.
             let worker = self.clock.worker();
             let feed = self.performance(scenario, topic, steps.clone(), captures, worker);
@@ -62,6 +78,14 @@ impl Stage {
                 }
             }
         })
+    }
+
+    /// What a feed is made of, the text of its templates instead of their places.
+    fn fingerprint(&self, scenario: &Scenario, spec: &TopicSpec) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let seed = self.seed.of(scenario);
+        format!("{spec:?} {:?} {seed}", scenario.vars).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn performance(

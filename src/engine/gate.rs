@@ -3,12 +3,13 @@
 //! The gate knows no sockets. Whoever listens holds a [`Door`], closes its socket when the gate
 //! wants it shut, and says so; a closure is over when its time on the script's clock is.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Worker};
 
 /// Says whether new connections are let in.
 #[derive(Debug)]
@@ -18,12 +19,20 @@ pub struct Gate {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Closures under way: the gate is open when there are none.
-    closures: usize,
+    /// Until when it is closed, on the clock.
+    closed: Option<Closed>,
     /// Doors that let connections in.
     open: usize,
     /// Doors that are shut and have not yet tried to open again.
     shut: usize,
+}
+
+/// A closure under way.
+#[derive(Debug)]
+struct Closed {
+    until: Duration,
+    /// Opens the gate when the time has come.
+    opener: AbortHandle,
 }
 
 /// How a door stands.
@@ -43,9 +52,6 @@ pub struct Door {
     place: Place,
 }
 
-/// One closure; it is over when this is dropped.
-struct Closure(Arc<Gate>);
-
 impl Default for Gate {
     fn default() -> Gate {
         Gate {
@@ -59,18 +65,16 @@ impl Gate {
     /// nobody did; the gate opens again whether or not this is awaited to its end. Closures that
     /// overlap last until the latest end.
     pub async fn close_for(self: &Arc<Gate>, clock: &Arc<Clock>, how_long: Duration) {
-        self.state.send_modify(|state| state.closures += 1);
-        let closure = Closure(self.clone());
-        let mut worker = clock.worker();
         let due = clock.now().saturating_add(how_long);
-        tokio::spawn(async move {
-            worker.sleep_until(due).await;
-            let gate = closure.0.clone();
-            drop(closure);
-            // The clock's advance answers when the doors have been opened, or have tried.
-            gate.wait_for(|state| state.shut == 0 || state.closures > 0).await;
+        self.state.send_modify(|state| match &mut state.closed {
+            Some(closed) => closed.until = closed.until.max(due),
+            none => {
+                let opener = open_later(Arc::downgrade(self), self.state.subscribe(), clock.worker());
+                let opener = tokio::spawn(opener).abort_handle();
+                *none = Some(Closed { until: due, opener });
+            }
         });
-        self.wait_for(|state| state.open == 0).await;
+        let _ = self.state.subscribe().wait_for(|state| state.open == 0).await;
     }
 
     /// A door for somebody who listens now.
@@ -83,27 +87,49 @@ impl Gate {
         }
     }
 
-    async fn wait_for(&self, holds: impl FnMut(&State) -> bool) {
-        // It fails only without a sender, and the gate is one.
-        let _ = self.state.subscribe().wait_for(holds).await;
+    /// Opens unless it is to stay closed for longer: until when, then.
+    fn open_at(&self, now: Duration) -> Option<Duration> {
+        let mut later = None;
+        self.state.send_modify(|state| {
+            later = state.closed.as_ref().map(|closed| closed.until);
+            later = later.filter(|until| *until > now);
+            if later.is_none() {
+                state.closed = None;
+            }
+        });
+        later
     }
 }
 
-impl Drop for Closure {
+/// Opens a gate when its time has come; it does not keep the gate.
+async fn open_later(gate: Weak<Gate>, mut state: watch::Receiver<State>, mut worker: Worker) {
+    while let Some(until) = gate.upgrade().and_then(|gate| gate.open_at(worker.clock().now())) {
+        worker.sleep_until(until).await;
+    }
+    // The clock's advance answers when the doors have been opened, or have tried. It fails only
+    // without a gate.
+    let _ = state
+        .wait_for(|state| state.shut == 0 || state.closed.is_some())
+        .await;
+}
+
+impl Drop for Gate {
     fn drop(&mut self) {
-        self.0.state.send_modify(|state| state.closures -= 1);
+        if let Some(closed) = &self.state.borrow().closed {
+            closed.opener.abort();
+        }
     }
 }
 
 impl Door {
     /// Resolves when the door is to be shut. Cancel-safe.
     pub async fn to_be_shut(&mut self) {
-        let _ = self.state.wait_for(|state| state.closures > 0).await;
+        let _ = self.state.wait_for(|state| state.closed.is_some()).await;
     }
 
     /// Resolves when the door is to be open. Cancel-safe.
     pub async fn to_be_open(&mut self) {
-        let _ = self.state.wait_for(|state| state.closures == 0).await;
+        let _ = self.state.wait_for(|state| state.closed.is_none()).await;
     }
 
     /// The socket is closed.
@@ -122,7 +148,7 @@ impl Door {
         let mut result = None;
         // Under the lock: a closure that begins meanwhile finds the door open, and waits for it.
         self.gate.state.send_modify(|state| {
-            if state.closures > 0 {
+            if state.closed.is_some() {
                 return;
             }
             let listening = listen();
@@ -202,6 +228,24 @@ mod tests {
         gate.close_for(&clock, second(1)).await;
         listeners.iter().for_each(|task| task.abort());
         clock.advance(second(1)).await;
+    }
+
+    #[tokio::test]
+    async fn however_often_it_is_closed_one_task_opens_it() {
+        let (gate, clock) = (Arc::<Gate>::default(), Clock::manual());
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        for n in 1..=100 {
+            gate.close_for(&clock, second(n)).await;
+        }
+        assert_eq!(tasks(), 1);
+        clock.advance(second(99)).await;
+        assert!(gate.state.borrow().closed.is_some());
+        // Nobody opens a gate that is no more.
+        drop(gate);
+        while tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((clock.busy(), clock.next_due().await), (0, None));
     }
 
     #[tokio::test]

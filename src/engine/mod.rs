@@ -41,7 +41,7 @@ use stage::Stage;
 #[derive(Debug)]
 pub struct Engine {
     /// What is served.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The world it is served in.
     pub session: Session,
     /// The open streams.
@@ -69,9 +69,18 @@ impl Engine {
         let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
         let connections = Arc::new(Connections::new(session.board.clone()));
         let gate = Arc::<Gate>::default();
-        let stage = Stage::new(&session, connections.clone(), gate.clone(), seed, farewell);
+        session.topics.declare(declared(&scenario));
+        let catalog = Arc::new(Catalog::new(scenario));
+        let stage = Stage::new(
+            &session,
+            catalog.clone(),
+            connections.clone(),
+            gate.clone(),
+            seed,
+            farewell,
+        );
         Engine {
-            catalog: Catalog::new(scenario),
+            catalog,
             session,
             connections,
             gate,
@@ -80,10 +89,22 @@ impl Engine {
         }
     }
 
+    /// Puts another scenario in force.
+    pub fn swap(&self, scenario: Scenario) {
+        self.session.topics.declare(declared(&scenario));
+        self.catalog.swap(scenario);
+    }
+
     /// The seed in force for a scenario.
     pub fn seed(&self, scenario: &Scenario) -> u64 {
         self.seed.of(scenario)
     }
+}
+
+/// The names of topics that are declared as they are.
+fn declared(scenario: &Scenario) -> impl Iterator<Item = String> {
+    let literal = scenario.topics.iter().filter(|spec| spec.name.names().is_empty());
+    literal.map(|spec| spec.name.source().to_owned())
 }
 
 impl Seed {

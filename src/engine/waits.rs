@@ -1,5 +1,6 @@
 //! What the branches of a stream wait for besides time: topics they relay, and what happens elsewhere.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -31,18 +32,19 @@ struct Pending {
     awaiting: Awaiting,
 }
 
-/// Where a stream is in a topic or a signal it has dealt with before.
-enum Mark {
-    Relayed(Vec<Selector>, u64),
-    Awaited(Wanted, u64),
-}
+/// Topics, signals and the like that a stream remembers to have dealt with; their names may be drawn
+/// anew again and again, so there must be a bound.
+const MOST_MARKS: usize = 1_000;
 
 /// All that a stream's branches wait for.
 #[derive(Default)]
 pub(super) struct Waits {
     relays: Vec<Relay>,
     pending: Vec<Pending>,
-    marks: Vec<Mark>,
+    /// Where it is in topics it has relayed before.
+    relayed: VecDeque<(Vec<Selector>, u64)>,
+    /// Where it is in what it has waited for before.
+    awaited: VecDeque<(Wanted, u64)>,
     /// The stamp at which the stream began: what happened before is not waited for.
     began: u64,
 }
@@ -93,10 +95,8 @@ impl Waits {
         stage: &Stage,
         scenario: &Scenario,
     ) -> Result<(), PublishError> {
-        let relayed = self.marks.iter().find_map(|mark| match mark {
-            Mark::Relayed(topics, stamp) if *topics == what.topics => Some(*stamp),
-            _ => None,
-        });
+        let relayed = self.relayed.iter().find(|(topics, _)| *topics == what.topics);
+        let relayed = relayed.map(|(_, stamp)| *stamp);
         let start = match (what.from, relayed, last_event_id) {
             (From::Earliest, ..) => Start::Earliest,
             (From::Live, ..) => Start::Live,
@@ -161,9 +161,11 @@ impl Waits {
     /// Ends a relay; a later one of the same topics goes on behind its last message.
     fn close(&mut self, index: usize) -> BranchId {
         let relay = self.relays.remove(index);
-        self.marks
-            .retain(|mark| !matches!(mark, Mark::Relayed(topics, _) if *topics == relay.topics));
-        self.marks.push(Mark::Relayed(relay.topics, relay.last));
+        self.relayed.retain(|(topics, _)| *topics != relay.topics);
+        if self.relayed.len() >= MOST_MARKS {
+            self.relayed.pop_front();
+        }
+        self.relayed.push_back((relay.topics, relay.last));
         relay.branch
     }
 
@@ -191,8 +193,9 @@ impl Waits {
         let Waits {
             relays,
             pending,
-            marks,
+            awaited,
             began,
+            ..
         } = self;
         let messages = async {
             match relays.as_mut_slice() {
@@ -209,22 +212,26 @@ impl Waits {
             if pending.is_empty() {
                 return std::future::pending().await;
             }
-            let holds = |p: &Pending| holds(&p.awaiting.what, marks, *began, stage, endpoint);
-            stage.board.until(|| pending.iter().any(holds)).await;
+            let holds = |p: &Pending| holds(&p.awaiting.what, awaited, *began, stage, endpoint);
+            // Kept as it was found: when it is dealt with it may no longer hold.
+            let mut found = None;
+            let find = || {
+                found = pending
+                    .iter()
+                    .enumerate()
+                    .find_map(|(at, p)| Some((at, holds(p)?)));
+                found.is_some()
+            };
+            stage.board.until(find).await;
+            found
         };
-        let message = tokio::select! {
+        tokio::select! {
             biased;
-            message = messages => Some(message),
-            () = elsewhere => None,
-        };
-        match message {
-            Some((relay, Ok(message))) => Came::Message {
-                relay,
-                message,
-                live: true,
+            (relay, message) = messages => match message {
+                Ok(message) => Came::Message { relay, message, live: true },
+                Err(TooSlow { missed }) => Came::TooSlow(missed),
             },
-            Some((_, Err(TooSlow { missed }))) => Came::TooSlow(missed),
-            None => self.take_awaited(stage, endpoint),
+            Some((at, held)) = elsewhere => self.take_awaited(at, held),
         }
     }
 
@@ -238,40 +245,96 @@ impl Waits {
         .await
     }
 
-    /// The branches whose wait is over: all that wait for the same.
-    fn take_awaited(&mut self, stage: &Stage, endpoint: &str) -> Came {
-        let holds = |p: &Pending| holds(&p.awaiting.what, &self.marks, self.began, stage, endpoint);
-        // What held a moment ago may no longer: a client may have left again. It has come all the same.
-        let at = self.pending.iter().position(holds).unwrap_or(0);
+    /// The branches whose wait is over: all that wait for the same as the one found.
+    fn take_awaited(&mut self, at: usize, held: Held) -> Came {
         let awaited = self.pending[at].awaiting.what.clone();
         let same = self.pending.extract_if(.., |p| p.awaiting.what == awaited);
         let branches = same.map(|p| p.branch).collect();
-        if let Some(stamp) = stamp_of(&awaited, stage) {
-            self.marks
-                .retain(|mark| !matches!(mark, Mark::Awaited(what, _) if *what == awaited));
-            self.marks.push(Mark::Awaited(awaited, stamp));
+        if let Held::Since(stamp) = held {
+            self.mark_awaited(awaited, stamp);
         }
         Came::Awaited(branches)
     }
+
+    /// Remembers that it was dealt with. The one least recently dealt with is forgotten when there are
+    /// too many: what happened up to then counts as dealt with.
+    fn mark_awaited(&mut self, awaited: Wanted, stamp: u64) {
+        self.awaited.retain(|(what, _)| *what != awaited);
+        if self.awaited.len() >= MOST_MARKS
+            && let Some((_, oldest)) = self.awaited.pop_front()
+        {
+            self.began = self.began.max(oldest);
+        }
+        self.awaited.push_back((awaited, stamp));
+    }
+}
+
+/// What is waited for has come.
+#[derive(Clone, Copy)]
+enum Held {
+    /// It is so.
+    Now,
+    /// It last happened at this stamp.
+    Since(u64),
 }
 
 /// Whether what is waited for has come.
-fn holds(what: &Wanted, marks: &[Mark], began: u64, stage: &Stage, endpoint: &str) -> bool {
-    if let Wanted::Clients(count) = what {
-        return stage.connections.count_of(endpoint) as u64 >= *count;
-    }
-    let dealt_with = marks.iter().find_map(|mark| match mark {
-        Mark::Awaited(marked, stamp) if marked == what => Some(*stamp),
-        _ => None,
-    });
-    stamp_of(what, stage).is_some_and(|stamp| stamp > dealt_with.unwrap_or(began))
+fn holds(
+    what: &Wanted,
+    awaited: &VecDeque<(Wanted, u64)>,
+    began: u64,
+    stage: &Stage,
+    endpoint: &str,
+) -> Option<Held> {
+    let stamp = match what {
+        Wanted::Clients(count) => {
+            let enough = stage.connections.count_of(endpoint) as u64 >= *count;
+            return enough.then_some(Held::Now);
+        }
+        Wanted::Signal(name) => stage.board.signalled(name)?,
+        Wanted::Publish(topic) => stage.topics.published(topic)?,
+    };
+    let dealt_with = awaited.iter().find(|(marked, _)| marked == what);
+    let behind = dealt_with.map_or(began, |(_, stamp)| *stamp);
+    (stamp > behind).then_some(Held::Since(stamp))
 }
 
-/// When it last happened.
-fn stamp_of(what: &Wanted, stage: &Stage) -> Option<u64> {
-    match what {
-        Wanted::Signal(name) => stage.board.signalled(name),
-        Wanted::Publish(topic) => stage.topics.published(topic),
-        Wanted::Clients(_) => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_that_was_found_is_over_as_of_then() {
+        let mut waits = Waits::begin(0);
+        let signal = |name: &str| Wanted::Signal(name.into());
+        for (branch, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "b")] {
+            let awaiting = Awaiting {
+                what: signal(name),
+                until: None,
+            };
+            waits.wait(branch, awaiting);
+        }
+        // Neither looks again: by now nothing may hold, or something else.
+        let Came::Awaited(branches) = waits.take_awaited(1, Held::Since(5)) else {
+            panic!("a wait is over");
+        };
+        assert_eq!(branches, [2, 4]);
+        assert_eq!(waits.awaited, [(signal("b"), 5)]);
+        let left: Vec<_> = waits.pending.iter().map(|p| p.branch).collect();
+        assert_eq!(left, [1, 3]);
+    }
+
+    #[test]
+    fn what_was_awaited_long_ago_is_forgotten_but_not_waited_for_again() {
+        let mut waits = Waits::begin(7);
+        let job = |n: u64| Wanted::Signal(format!("job-{n}"));
+        for n in 10..10 + 3 * MOST_MARKS as u64 {
+            waits.mark_awaited(job(n), n);
+            waits.mark_awaited(job(10), n);
+        }
+        assert_eq!(waits.awaited.len(), MOST_MARKS);
+        assert!(waits.awaited.contains(&(job(10), 9 + 3 * MOST_MARKS as u64)));
+        assert!(!waits.awaited.iter().any(|(what, _)| *what == job(11)));
+        assert_eq!(waits.began, 10 + 2 * MOST_MARKS as u64);
     }
 }

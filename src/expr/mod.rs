@@ -37,8 +37,16 @@ pub struct Expressions {
 }
 
 /// An expression that yields a value.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Expr(Arc<str>, Arc<str>);
+
+impl std::fmt::Debug for Expr {
+    /// As written, wherever it stands in its scenario: a feed that a reload leaves as it is can be told
+    /// by that.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expr").field(&self.1).finish()
+    }
+}
 
 impl Expr {
     /// As written, with its braces if it has any.

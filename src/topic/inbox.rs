@@ -26,6 +26,8 @@ struct Queue {
     /// In order of stamps.
     waiting: VecDeque<(usize, Arc<Message>)>,
     lanes: Vec<Lane>,
+    /// Places among the lanes that may be used again.
+    free: Vec<usize>,
     /// How many lanes lag.
     lagging: usize,
     /// Of what waits and of what lags, how much the clock counts as work.
@@ -43,6 +45,8 @@ pub(super) struct Lane {
     waiting: usize,
     /// It has fallen too far behind and gets nothing more until it takes up from the history.
     lags: bool,
+    /// The topic has been forgotten, after so many messages.
+    pub closed: Option<u64>,
 }
 
 /// What an inbox has.
@@ -64,13 +68,27 @@ impl Inbox {
     /// Opens a lane for a topic that has had `last` messages; answers with its place.
     pub fn open(&self, topic: Arc<str>, last: u64) -> usize {
         let mut queue = lock(&self.queue);
-        queue.lanes.push(Lane {
+        let lane = Lane {
             topic,
             last,
             waiting: 0,
             lags: false,
-        });
+            closed: None,
+        };
+        if let Some(place) = queue.free.pop() {
+            queue.lanes[place] = lane;
+            return place;
+        }
+        queue.lanes.push(lane);
         queue.lanes.len() - 1
+    }
+
+    /// Nothing more comes in a lane: its topic is forgotten, after `count` messages. What waits there
+    /// can still be taken.
+    pub fn close(&self, lane: usize, count: u64) {
+        let mut queue = lock(&self.queue);
+        queue.lanes[lane].closed = Some(count);
+        queue.free_if_done(lane);
     }
 
     /// Puts a message, which counts as work on the clock, into a lane, as the rules allow. Answers with
@@ -136,9 +154,11 @@ impl Inbox {
         while let Some(message) = queue.pop() {
             messages.push(message);
         }
-        for lane in queue.lanes.iter_mut().filter(|lane| lane.lags) {
-            take_up(lane, &mut messages);
-            lane.lags = false;
+        for place in 0..queue.lanes.len() {
+            if std::mem::take(&mut queue.lanes[place].lags) {
+                take_up(&mut queue.lanes[place], &mut messages);
+                queue.free_if_done(place);
+            }
         }
         queue.lagging = 0;
         queue.waiting.shrink_to(QUEUE);
@@ -146,9 +166,11 @@ impl Inbox {
         (messages, counted)
     }
 
-    /// The topics followed, once they are no longer.
+    /// The topics followed, but for those that are forgotten.
     pub fn topics(&self) -> Vec<Arc<str>> {
-        lock(&self.queue).lanes.iter().map(|l| l.topic.clone()).collect()
+        let queue = lock(&self.queue);
+        let open = queue.lanes.iter().filter(|lane| lane.closed.is_none());
+        open.map(|lane| lane.topic.clone()).collect()
     }
 
     /// How many messages were dropped because the follower was too slow.
@@ -189,6 +211,19 @@ impl Queue {
     fn passed(&mut self, lane: usize, message: &Message) {
         self.lanes[lane].waiting -= 1;
         self.lanes[lane].last = message.number;
+        self.free_if_done(lane);
+    }
+
+    fn free_if_done(&mut self, lane: usize) {
+        let Lane {
+            closed,
+            waiting,
+            lags,
+            ..
+        } = &self.lanes[lane];
+        if closed.is_some() && *waiting == 0 && !lags {
+            self.free.push(lane);
+        }
     }
 
     /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays,

@@ -1,6 +1,6 @@
 //! Topics within this process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
@@ -44,15 +44,35 @@ struct World {
     topics: HashMap<Arc<str>, Topic>,
     /// Who follows patterns, by the inbox's id.
     patterns: IndexMap<u64, (Vec<Pattern>, Arc<Inbox>)>,
+    /// Names that are declared, not captured: their topics are the last to be forgotten.
+    declared: HashSet<String>,
     next_id: u64,
+    /// How often topics have been used.
+    uses: u64,
 }
 
 #[derive(Debug)]
 struct Topic {
     name: Arc<str>,
     log: Log,
-    /// By the inbox's id: the inbox, and its lane for this topic.
-    followers: IndexMap<u64, (Arc<Inbox>, usize)>,
+    /// By the inbox's id.
+    followers: IndexMap<u64, Follower>,
+    /// When it was last used: as many uses of topics were before.
+    used: u64,
+    /// Whether its name is declared, not captured.
+    declared: bool,
+    /// How many follow it by its name: it stays as long as somebody does. Followers of patterns get
+    /// whatever there is, and keep no topic alive.
+    pins: usize,
+}
+
+#[derive(Debug)]
+struct Follower {
+    inbox: Arc<Inbox>,
+    /// The inbox's lane for this topic.
+    lane: usize,
+    /// Whether the topic is followed by its name.
+    by_name: bool,
 }
 
 impl Topics {
@@ -62,6 +82,17 @@ impl Topics {
         let world = Mutex::default();
         Topics {
             shared: Arc::new(Shared { clock, board, world }),
+        }
+    }
+
+    /// Says which names are declared as they are, instead of the ones before. When there are too many
+    /// topics, those with other names are forgotten first.
+    pub fn declare(&self, names: impl IntoIterator<Item = String>) {
+        let mut world = lock(&self.shared.world);
+        world.declared = names.into_iter().collect();
+        let World { topics, declared, .. } = &mut *world;
+        for topic in topics.values_mut() {
+            topic.declared = declared.contains(&*topic.name);
         }
     }
 
@@ -103,7 +134,7 @@ impl Topics {
         let surplus = topic
             .followers
             .values()
-            .map(|(inbox, lane)| inbox.put(*lane, &message, rules, &mut woken));
+            .map(|follower| follower.inbox.put(follower.lane, &message, rules, &mut woken));
         let surplus = surplus.sum();
         self.shared.clock.done(surplus);
         drop(world);
@@ -184,7 +215,10 @@ impl Shared {
         let now = self.clock.now();
         let mut missed = 0;
         let (messages, counted) = inbox.take_all(|lane, to| {
-            if let Some(topic) = world.topics.get(&lane.topic) {
+            if let Some(count) = lane.closed {
+                missed += count - lane.last;
+                lane.last = count;
+            } else if let Some(topic) = world.topics.get(&lane.topic) {
                 missed += topic.log.behind(lane.last, now, to);
                 lane.last = topic.log.count;
             }
@@ -215,37 +249,42 @@ impl World {
                 name: name.clone(),
                 log: Log::default(),
                 followers: IndexMap::new(),
+                used: 0,
+                declared: self.declared.contains(&*name),
+                pins: 0,
             };
             // Those that wait for such a topic follow it from its first message on.
             for (patterns, inbox) in self.patterns.values() {
                 if patterns.iter().any(|p| p.matches(&name).is_some()) {
-                    topic.attach(inbox);
+                    topic.attach(inbox, false);
                 }
             }
             self.topics.insert(name.clone(), topic);
         }
-        Ok(self.topics.get_mut(name).expect("it is there"))
+        let topic = self.topics.get_mut(name).expect("it is there");
+        self.uses += 1;
+        topic.used = self.uses;
+        Ok(topic)
     }
 
     fn make_room(&mut self) -> Result<(), PublishError> {
-        if self.topics.len() >= MOST_TOPICS {
-            self.topics
-                .retain(|_, t| !t.followers.is_empty() || !t.log.is_empty());
+        if self.topics.len() < MOST_TOPICS {
+            return Ok(());
         }
-        if self.topics.len() >= MOST_TOPICS {
-            self.topics.retain(|_, t| !t.followers.is_empty());
+        let unpinned = self.topics.values().filter(|topic| topic.pins == 0);
+        let least_useful = unpinned.min_by_key(|topic| (topic.declared, !topic.log.is_empty(), topic.used));
+        let name = least_useful.ok_or(PublishError::TooMany)?.name.clone();
+        if let Some(forgotten) = self.topics.remove(&name) {
+            forgotten.detach_all();
         }
-        match self.topics.len() < MOST_TOPICS {
-            true => Ok(()),
-            false => Err(PublishError::TooMany),
-        }
+        Ok(())
     }
 
     fn follow(&mut self, which: &[Selector], inbox: &Arc<Inbox>) -> Result<(), PublishError> {
         let mut patterns = Vec::new();
         for selector in which {
             match selector {
-                Selector::Name(name) => self.topic(name)?.attach(inbox),
+                Selector::Name(name) => self.topic(name)?.attach(inbox, true),
                 Selector::Pattern(pattern) => patterns.push(pattern.clone()),
             }
         }
@@ -254,7 +293,7 @@ impl World {
         }
         for topic in self.topics.values_mut() {
             if patterns.iter().any(|p| p.matches(&topic.name).is_some()) {
-                topic.attach(inbox);
+                topic.attach(inbox, false);
             }
         }
         self.patterns.insert(inbox.id, (patterns, inbox.clone()));
@@ -265,7 +304,10 @@ impl World {
         self.patterns.swap_remove(&inbox.id);
         for name in inbox.topics() {
             if let Some(topic) = self.topics.get_mut(&name) {
-                topic.followers.swap_remove(&inbox.id);
+                let follower = topic.followers.swap_remove(&inbox.id);
+                topic.pins -= usize::from(follower.is_some_and(|follower| follower.by_name));
+                self.uses += 1;
+                topic.used = self.uses;
             }
         }
     }
@@ -295,10 +337,21 @@ impl World {
 }
 
 impl Topic {
-    fn attach(&mut self, inbox: &Arc<Inbox>) {
-        if !self.followers.contains_key(&inbox.id) {
-            let lane = inbox.open(self.name.clone(), self.log.count);
-            self.followers.insert(inbox.id, (inbox.clone(), lane));
+    fn attach(&mut self, inbox: &Arc<Inbox>, by_name: bool) {
+        let follower = self.followers.entry(inbox.id).or_insert_with(|| Follower {
+            inbox: inbox.clone(),
+            lane: inbox.open(self.name.clone(), self.log.count),
+            by_name: false,
+        });
+        if by_name && !std::mem::replace(&mut follower.by_name, true) {
+            self.pins += 1;
+        }
+    }
+
+    /// The topic is forgotten: what waits for its followers stays theirs.
+    fn detach_all(self) {
+        for follower in self.followers.into_values() {
+            follower.inbox.close(follower.lane, self.log.count);
         }
     }
 }

@@ -315,3 +315,29 @@ fn topics_have_a_bound_and_unused_ones_make_room() {
     create("x".repeat(4096), 0).unwrap();
     assert_eq!(create("x".repeat(4097), 0), Err(PublishError::LongName));
 }
+
+#[test]
+fn the_least_recently_used_topic_makes_room_and_declared_ones_last() {
+    let topics = topics();
+    topics.declare(["declared".to_owned()]);
+    let create = |name: &str| assert!(topics.publish(name, &keep(1), Event::default(), true).is_ok());
+    create("declared");
+    (0..1999).for_each(|n| create(&n.to_string()));
+    create("0");
+    drop(subscribe(&topics, Start::Live, &keep(1)));
+    (2000..2010).for_each(|n| create(&n.to_string()));
+    let count = |name: &str| topics.count(name);
+    assert_eq!([count("declared"), count("0"), count("1")], [1, 2, 0]);
+    assert_eq!((1..1999).filter(|n| count(&n.to_string()) == 1).count(), 1988);
+    // A follower counts until it leaves.
+    let follower = topics.subscribe(&named(&["20"]), Start::Live, &|_| keep(1));
+    (0..3000).for_each(|n| create(&format!("b{n}")));
+    assert_eq!([count("declared"), count("20"), count("21")], [1, 1, 0]);
+    drop(follower);
+    create("one more");
+    assert_eq!(count("20"), 1);
+    // Not declared any more.
+    topics.declare([]);
+    create("and one more");
+    assert_eq!([count("declared"), count("20")], [0, 1]);
+}

@@ -149,3 +149,47 @@ async fn only_the_full_topic_drops() {
     assert_eq!(ids_there(&mut both).await, "k1 k2 k3 d3 k4 d4");
     assert_eq!(both.dropped(), 2);
 }
+
+#[tokio::test]
+async fn a_pattern_keeps_no_topic_alive_and_loses_nothing_that_waits() {
+    let topics = topics();
+    let create = |name: &str| topics.publish(name, &keep(1), Event::default(), true).unwrap();
+    let mut all = follow(&topics, &[pattern("{any}")], Start::Live);
+    for n in 0..6000 {
+        assert_eq!(create(&n.to_string()), 1);
+        if n % 1000 == 999 {
+            assert_eq!(there(&mut all).await.unwrap().len(), 1000);
+        }
+    }
+    assert_eq!((topics.count("3999"), topics.count("4000")), (0, 1));
+    // Forgotten while their messages wait: they come all the same, and the names begin anew.
+    for n in 0..2500 {
+        create(&format!("b{n}"));
+    }
+    create("b0");
+    let got = there(&mut all).await.unwrap();
+    let of_b0 = got.iter().filter(|message| &*message.topic == "b0");
+    assert_eq!(of_b0.map(|message| message.number).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(got.len(), 2501);
+}
+
+#[tokio::test]
+async fn what_a_slow_follower_has_missed_of_a_forgotten_topic_is_lost() {
+    let topics = topics();
+    let rules = TopicRules {
+        queue: Some(2),
+        ..keep(10)
+    };
+    let mut all = topics
+        .subscribe(&[pattern("{any}")], Start::Live, &|_| rules.clone())
+        .unwrap();
+    publish(&topics, &rules, 1..=3);
+    for n in 0..2000 {
+        publish_to(&topics, &n.to_string(), &rules, "x");
+    }
+    publish(&topics, &rules, 1..=2);
+    let got = there(&mut all).await;
+    assert_eq!(got.unwrap_err(), TooSlow { missed: 3 });
+    publish(&topics, &rules, [3]);
+    assert_eq!(ids_there(&mut all).await.split(' ').next_back(), Some("3"));
+}
