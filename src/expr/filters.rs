@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use sha2::{Digest, Sha256};
 
@@ -32,6 +32,31 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("string", json_or_text);
     env.add_filter("int", int);
     env.add_filter("float", float);
+    bound(env);
+}
+
+/// Filters of minijinja that write lists and mappings out as text: it does not see how long that gets
+/// where a list holds the same list a thousand times.
+fn bound(env: &mut Environment<'static>) {
+    use minijinja::filters::{capitalize, indent, join, lower, pprint, title, trim, upper};
+    for (name, filter) in [
+        ("capitalize", Value::from_function(capitalize)),
+        ("indent", Value::from_function(indent)),
+        ("join", Value::from_function(join)),
+        ("lower", Value::from_function(lower)),
+        ("pprint", Value::from_function(pprint)),
+        ("title", Value::from_function(title)),
+        ("trim", Value::from_function(trim)),
+        ("upper", Value::from_function(upper)),
+    ] {
+        env.add_filter(name, move |state: &mut State, args: Rest<ValueOrKwargs>| {
+            let args = args.into_values();
+            for arg in &args {
+                super::limits::check(arg).map_err(failed)?;
+            }
+            filter.call(state, &args)
+        });
+    }
 }
 
 /// The pieces of a text, as a language model would send them: each word with the white space

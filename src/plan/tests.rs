@@ -356,6 +356,31 @@ fn a_script_that_runs_wild_is_stopped() {
 }
 
 #[test]
+fn many_steps_without_a_cue_are_done_bit_by_bit() {
+    let mut plan = plan(
+        "    stream:\n      - repeat: { times: 40, steps: [ let: { a: '{{ seq }}' } ] }\n      - data: x\n",
+        7,
+    );
+    let begun = Duration::from_millis(3);
+    let mut asked = 0;
+    while matches!(plan.next(begun), Cue::Wait(due) if due == begun) {
+        asked += 1;
+    }
+    assert_eq!(asked, 2, "whoever plays it has others to serve in between");
+    assert!(matches!(plan.next(begun), Cue::End(_)), "the event came");
+}
+
+#[test]
+fn looking_ahead_is_bounded_in_work() {
+    let heavy = "    wire: { framing: sized }\n    resume: true\n    stream:\n      - repeat: { times: 1000, steps: [ { let: { a: '{{ (\"x\" * 9000000) | length }}' } }, { data: x } ] }\n      - { id: last, data: y }\n";
+    let mut plan = plan(heavy, 7);
+    assert!(plan.measure().unwrap_err().contains("too long"));
+    plan.resume(b"last");
+    let lines = trace(&mut plan, 0, |plan, _, _| assert!(plan.spent() > 0));
+    assert_eq!(lines.len(), 1002, "from the beginning");
+}
+
+#[test]
 fn a_relayed_event_takes_on_the_streams_style() {
     let mut styled = plan(
         "    wire: { eol: cr, space: false, split: { every: 100 } }\n    stream:\n      - follow: t\n",

@@ -110,6 +110,19 @@ fn what_grows_without_bounds_is_stopped() {
         (format!("{nested}{{{{ c | json }}}}"), "16 MiB when written out"),
         (format!("{nested}{{{{ c | string }}}}"), "16 MiB when written out"),
         (format!("{nested}{{{{ c | sha256 }}}}"), "16 MiB when written out"),
+        (format!("{nested}{{{{ c | join }}}}"), "16 MiB when written out"),
+        (
+            format!("{nested}{{{{ c | upper | length }}}}"),
+            "16 MiB when written out",
+        ),
+        (
+            format!("{nested}{{{{ 'x' | trim(c) }}}}"),
+            "16 MiB when written out",
+        ),
+        (
+            format!("{nested}{{{{ c | pprint | length }}}}"),
+            "16 MiB when written out",
+        ),
         (
             "{{ [[range(99999)] * 1000] * 1000 }}".to_owned(),
             "16 MiB when written out",
@@ -126,4 +139,23 @@ fn what_grows_without_bounds_is_stopped() {
         let error = render(&source).expect_err(&source).0;
         assert!(error.contains(expected), "{}: {error}", excerpt(&source));
     }
+}
+
+/// Each of the parts keeps within its bounds; all together they do not.
+#[test]
+fn a_tree_of_many_templates_is_bounded_as_a_whole() {
+    let tree = |template: &str, parts: usize| {
+        let mut builder = Builder::new(vec![]);
+        let part = Tree::Text(builder.text(template, &[]).unwrap());
+        let tree = Tree::List(vec![part; parts]);
+        let made = builder.finish().tree(&tree, &scope(1), Moment::default());
+        made.map(|json| json.to_string().len()).map_err(|error| error.0)
+    };
+    assert_eq!(tree("{{ 'x' * 5000000 }}", 3), Ok(15_000_010));
+    let long = tree("{{ 'x' * 5000000 }}", 4).unwrap_err();
+    assert!(long.contains("16 MiB"), "{long}");
+    let long = tree("{{ 'x' * 5000000 }}!", 4).unwrap_err();
+    assert!(long.contains("16 MiB"), "{long}");
+    let busy = tree("{{ ('x' * 5000000) | length }}", 20).unwrap_err();
+    assert!(busy.contains("500000 steps together"), "{busy}");
 }
