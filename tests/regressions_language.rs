@@ -121,3 +121,25 @@ endpoints:
     assert_eq!(server.get("/x").status, 204);
     assert!(began.elapsed() >= Duration::from_millis(100));
 }
+
+#[test]
+fn heads_hold_what_was_written_and_nothing_made_up() {
+    let server = serve(
+        "
+endpoints:
+  - { path: /x, status: 299, headers: { X-Case: A, x-case: [b, c] }, body: y }
+  - { path: /host, host: a.test, body: y }
+  - { path: /nothing, end: close }
+",
+        &[],
+    );
+    let (head, _, _) = raw::get(server.port, "/x");
+    assert!(head.starts_with("HTTP/1.1 299 \r\n"), "{head}");
+    assert!(
+        head.contains("\r\nX-Case: A\r\nx-case: b\r\nx-case: c\r\n"),
+        "{head}"
+    );
+    assert!(body(&server, "/host").contains("not for the host"));
+    let head = raw::exchange(server.port, b"HEAD /nothing HTTP/1.1\r\nhost: a\r\n\r\n").0;
+    assert_eq!(head, "");
+}

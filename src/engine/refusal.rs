@@ -94,6 +94,11 @@ pub(super) fn missed(request: &Request, miss: Miss) -> Reply {
             );
             Reply::problem(404, &detail)
         }
+        Miss::Host(endpoint) => {
+            let host = request.header_text("host").unwrap_or_default();
+            let detail = format!("`{endpoint}` has the path `{path}`, but not for the host `{host}`");
+            Reply::problem(404, &detail)
+        }
         Miss::Path(nearest) => {
             let hint = nearest.map_or_else(
                 || "; `mock-sse` lists the endpoints when it starts".to_owned(),

@@ -53,6 +53,8 @@ impl Visit<'_> {
         if let Some(reached) = reached {
             head.push("x-mock-reached", reached.to_string());
         }
+        // Ours make way first: the scenario may name one of its own several times, in several cases.
+        answer.headers.iter().for_each(|header| head.remove(&header.name));
         for header in &answer.headers {
             self.header(&mut head, header)?;
         }
@@ -162,7 +164,6 @@ impl Visit<'_> {
     }
 
     fn header(&self, head: &mut Head, header: &Header) -> Result<(), RenderError> {
-        head.remove(&header.name);
         let before = head.headers.len();
         for value in &header.values {
             let expressions = &self.scenario.expressions;
@@ -173,7 +174,7 @@ impl Visit<'_> {
             no_controls(&value, &format!("the value of the header `{}`", header.name))?;
             head.headers.push((header.name.clone(), value));
         }
-        if head.headers.len() == before {
+        if head.headers.len() == before && head.get(&header.name).is_none() {
             head.without.push(header.name.clone());
         }
         Ok(())

@@ -27,6 +27,8 @@ pub enum Miss {
     Method(Vec<String>),
     /// Path and method are served, but conditions did not hold; the endpoint that came nearest.
     Condition(String),
+    /// The path is served, but for another host; by this endpoint.
+    Host(String),
     /// No such path; the nearest endpoint, if one is near.
     Path(Option<String>),
 }
@@ -61,9 +63,23 @@ pub fn find<'s, T, E>(
     }
     Ok(Match::Missed(match refused {
         Some(endpoint) => Miss::Condition(endpoint),
-        None if allowed.is_empty() => Miss::Path(nearest_endpoint(scenario, &request.path)),
+        None if allowed.is_empty() => match on_any_host(scenario, &segments) {
+            Some(endpoint) => Miss::Host(describe(endpoint)),
+            None => Miss::Path(nearest_endpoint(scenario, &request.path)),
+        },
         None => Miss::Method(allowed),
     }))
+}
+
+/// The first endpoint with the path, whatever its host.
+fn on_any_host<'s>(scenario: &'s Scenario, segments: &[String]) -> Option<&'s Endpoint> {
+    let fits = |endpoint: &&Endpoint| {
+        endpoint
+            .paths
+            .iter()
+            .any(|p| p.matches_segments(segments).is_some())
+    };
+    scenario.endpoints.iter().find(fits)
 }
 
 /// What the first of an endpoint's paths that fits captures, if the host fits, too.

@@ -46,13 +46,15 @@ impl Exact {
     }
 
     /// Whether anything here would get lost in hyper, which writes names in lower case, equal ones
-    /// together, and fields of its own behind them.
+    /// together, fields of its own behind them, and makes up a reason phrase where there is none.
     pub(crate) fn is_needed(&self) -> bool {
         let Some(head) = &self.head else { return true };
         // The fields that hyper or the service would see to.
         let mut own = CONNECTION_SPECIFIC.iter().chain(&["content-length", "date"]);
         let dictated = head.reason.is_some() || head.raw.is_some();
+        let nameless = http::StatusCode::from_u16(head.status).is_ok_and(|s| s.canonical_reason().is_none());
         dictated
+            || nameless
             || self.framing.is_some()
             || !self.close_notify
             || own.any(|name| head.decides(name))

@@ -71,6 +71,15 @@ impl Compiler<'_> {
             let hint = "remove `heartbeat`, or use `framing: chunked` or `close`";
             self.error_hint(&heartbeat.0.span, message, hint);
         }
+        if framing == Some(Framing::Sized)
+            && !sized
+            && let Some(limits) = layers.last(|l| l.limits.as_ref())
+            && (limits.value.events.is_some() || limits.value.bytes.is_some() || limits.value.time.is_some())
+        {
+            let message = "a stream that limits end has no length that is known beforehand";
+            let hint = "remove the limits, or use `framing: chunked` or `close`";
+            self.error_hint(&limits.span, message, hint);
+        }
         if framing == Some(Framing::Close) && flow::cuts(steps, faults) {
             let message =
                 "with `framing: close` a client of HTTP/1.1 cannot tell `end: cut` from `end: close`";
