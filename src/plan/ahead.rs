@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cue::{BranchId, Cue};
-use super::script::Plan;
+use super::script::{Plan, WORK_AT_ONCE};
 use crate::expr::RenderError;
 use crate::scenario::model::{Action, End};
 
@@ -83,10 +83,13 @@ impl Plan {
 
     /// The next cue, if it is a topic to relay and due at once: the player subscribes before it
     /// writes what comes first, so that a client that has seen the write (or the head, before byte
-    /// order marks) misses nothing. Steps that only lead to others are done on the way.
+    /// order marks) misses nothing. Steps that only lead to others are done on the way, up to a hundred
+    /// that cost little.
     pub fn follow_ahead(&mut self, elapsed: Duration) -> Option<Cue> {
+        let spent = self.spent();
         for _ in 0..NEAR {
             match self.leads_on(elapsed) {
+                Ok(Ahead::Step) if self.spent().saturating_sub(spent) > WORK_AT_ONCE => return None,
                 Ok(Ahead::Step) => {}
                 Ok(Ahead::Follow(cue)) => return Some(cue),
                 Ok(Ahead::Other) => return None,

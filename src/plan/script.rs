@@ -17,7 +17,9 @@ use crate::wire::{Frame, Style, encode};
 /// Steps that may pass without a cue before the script counts as running wild.
 const IDLE_STEPS: u32 = 10_000;
 /// Steps that are done at once. Each may cost much, and whoever plays has others to serve.
-pub(super) const AT_ONCE: u32 = 16;
+const AT_ONCE: u32 = 16;
+/// Work of expressions that is done at once, in steps; the last one may take more.
+pub(super) const WORK_AT_ONCE: u64 = 100_000;
 
 /// Where a plan's chance comes from; each has its own sequence.
 #[derive(Debug, Clone)]
@@ -229,13 +231,17 @@ impl Plan {
     }
 
     fn cue(&mut self, elapsed: Duration) -> Result<Cue, RenderError> {
+        let spent = self.spent();
         for _ in 0..AT_ONCE {
             if let Some(cue) = self.step(elapsed)? {
                 self.idle = 0;
                 return Ok(cue);
             }
+            self.idle += 1;
+            if self.spent().saturating_sub(spent) > WORK_AT_ONCE {
+                break;
+            }
         }
-        self.idle += AT_ONCE;
         if self.idle > IDLE_STEPS {
             return Err(wild());
         }
