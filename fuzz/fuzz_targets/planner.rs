@@ -177,6 +177,9 @@ fn steps(all: &[Step], depth: usize) -> String {
     let mut text = String::from("[{ data: s }");
     for step in all {
         let _ = write!(text, ", {{ {} }}", written(step, depth + 1));
+        if matches!(step, Step::End(_)) {
+            break;
+        }
     }
     text + "]"
 }
@@ -245,7 +248,7 @@ fn written(step: &Step, depth: usize) -> String {
         ),
         Step::Parallel(lists) => {
             let lists: Vec<String> = lists.iter().map(|list| steps(list, depth)).collect();
-            format!("parallel: [[wait: 1ms], {}]", lists.join(", "))
+            format!("parallel: [[wait: 1ms], [data: p], {}]", lists.join(", "))
         }
         Step::Let(data) => format!("let: {{ n: {} }}", one(DATA, *data)),
         Step::Set(data) => format!("set: {{ a: {}, 'k{{{{ n }}}}': ~ }}", one(DATA, *data)),

@@ -322,6 +322,13 @@ fn resuming_skips_at_once_and_goes_on_in_time() {
         [r"5 data: d\nid: 4", "5 end Close"],
         "the first with the id counts"
     );
+    let mut over = plan(
+        "    resume: true\n    stream:\n      - { id: '1', data: a, after: 500h }\n",
+        7,
+    );
+    over.resume(b"1");
+    assert!(matches!(over.next(Duration::ZERO), Cue::End(_)));
+    assert_eq!(over.due(), Duration::ZERO, "what was skipped took no time");
 }
 
 #[test]
