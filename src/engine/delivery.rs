@@ -11,6 +11,11 @@ use crate::scenario::model::End;
 use crate::wire::Frame;
 
 impl Performance {
+    /// How long the stream has been going on.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.worker.clock().now().saturating_sub(self.began)
+    }
+
     /// A fault strikes.
     pub(super) async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
         match blow {

@@ -281,10 +281,6 @@ impl Performance {
         Ok(())
     }
 
-    pub(super) fn elapsed(&self) -> Duration {
-        self.worker.clock().now().saturating_sub(self.began)
-    }
-
     /// Writes a step. If a topic comes next, it is subscribed to before.
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();

@@ -11,7 +11,7 @@ use minijinja::Value;
 use minijinja::value::Serde;
 use serde_json::Value as Json;
 
-use super::event::pace;
+use super::event::{pace, wild};
 use crate::expr::{Expr, Expressions, Moment, RenderError, RequestScope};
 use crate::random::Draw;
 use crate::scenario::model::{Action, ForEach, Items, Pace, Repetition, Step, Steps, WaitFor};
@@ -395,9 +395,4 @@ fn no_list(value: &Json) -> RenderError {
         Json::Object(_) => "a mapping",
     };
     RenderError(format!("`for_each` needs a list, this is {kind}"))
-}
-
-/// What a script is told that neither sends nor waits.
-pub(super) fn wild() -> RenderError {
-    RenderError("the script runs in circles without sending or waiting".into())
 }

@@ -164,6 +164,11 @@ fn fill(bytes: &mut Vec<u8>, length: usize, pattern: &[u8]) {
     }
 }
 
+/// What a script is told that neither sends nor waits.
+pub(super) fn wild() -> RenderError {
+    RenderError("the script runs in circles without sending or waiting".into())
+}
+
 pub(super) fn too_large() -> RenderError {
     RenderError(format!("one write is larger than {} MiB", MAX_WRITE >> 20))
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use minijinja::Value;
 use minijinja::value::Serde;
 
-use super::branch::{Branch, State, wild};
+use super::branch::{Branch, State};
 use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
-use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large};
+use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large, wild};
 use super::script::{Plan, surroundings};
 use crate::expr::{RenderError, RequestScope};
 use crate::scenario::model::{

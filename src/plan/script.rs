@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::branch::{Branch, Gathered, State, Surroundings, wild};
+use super::branch::{Branch, Gathered, State, Surroundings};
 use super::cue::{BranchId, Cue};
-use super::event::{pace, render_event};
+use super::event::{pace, render_event, wild};
 use super::output::Output;
 use crate::event::Event;
 use crate::expr::{Moment, RenderError, RequestScope};

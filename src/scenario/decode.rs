@@ -263,10 +263,8 @@ macro_rules! mapping {
 
         impl $crate::scenario::decode::Keyed for $name {
             fn keys() -> Vec<&'static str> {
-                #[allow(unused_mut, reason = "most mappings borrow no keys")]
-                let mut keys = vec![$($crate::scenario::decode::key(stringify!($field)),)*];
-                $(keys.extend(<$flat_type as $crate::scenario::decode::Keyed>::keys());)?
-                keys
+                let own = vec![$($crate::scenario::decode::key(stringify!($field)),)*];
+                [own, $(<$flat_type as $crate::scenario::decode::Keyed>::keys(),)?].concat()
             }
 
             fn take(
