@@ -10,12 +10,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::engine::{Engine, Seed};
+use crate::engine::Engine;
+use crate::engine::sessions::{SessionRules, Sessions};
 use crate::event::Event;
 use crate::scenario::Scenario;
 use crate::scenario::load::{Origin, Seen};
 use crate::server::{Phase, Routes, Server, ServerConfig};
-use crate::session::Session;
 use crate::watch::{OnReload, Reload, Reloader, Watch};
 
 /// Everything that a server is started with.
@@ -24,10 +24,10 @@ pub struct Settings {
     pub server: ServerConfig,
     /// The largest request body in bytes.
     pub max_body: usize,
-    /// The time of scripts.
+    /// The time of scripts in the session without a name.
     pub clock: Arc<Clock>,
-    /// Where chance comes from.
-    pub seed: Seed,
+    /// What every session begins with.
+    pub sessions: SessionRules,
     /// Sent to every stream when the server stops.
     pub farewell: Option<Event>,
     /// Where the scenario came from.
@@ -42,8 +42,8 @@ pub struct Settings {
 
 /// A server that listens.
 pub struct Running {
-    /// The engine behind it.
-    pub engine: Arc<Engine>,
+    /// The sessions behind it.
+    pub sessions: Arc<Sessions>,
     /// Where it listens.
     pub addrs: Vec<SocketAddr>,
     phase: watch::Sender<Phase>,
@@ -65,22 +65,21 @@ pub async fn start(
     };
     let server = Server::bind(server).await?;
     let addrs = server.local_addrs();
-    let session = Session::new(settings.clock);
-    let engine = Arc::new(Engine::new(
+    let sessions = Arc::new(Sessions::new(
         scenario,
-        session,
-        settings.seed,
+        settings.clock,
+        settings.sessions,
         settings.farewell.as_ref(),
     ));
     let (phase, phases) = watch::channel(Phase::Running);
-    let routes = Routes::new(engine.clone(), settings.max_body);
-    let server = server.behind(&engine.gate);
+    let routes = Routes::new(sessions.clone(), settings.max_body);
+    let server = server.behind(sessions.gate());
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
-    let reloader = Reloader::new(settings.origin, settings.seen, engine.clone(), settings.on_reload);
+    let reloader = Reloader::new(settings.origin, settings.seen, sessions.clone(), settings.on_reload);
     let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
     Ok(Running {
-        engine,
+        sessions,
         addrs,
         phase,
         serving,
@@ -90,6 +89,11 @@ pub async fn start(
 }
 
 impl Running {
+    /// What answers in the session without a name.
+    pub fn engine(&self) -> Arc<Engine> {
+        self.sessions.main()
+    }
+
     /// Loads the scenario again, changed or not.
     pub fn reload(&self) {
         // A full channel holds the same wish already.
@@ -101,11 +105,11 @@ impl Running {
     pub async fn shut_down(mut self, drain: Duration) -> usize {
         self.watching.abort();
         let _ = self.phase.send(Phase::Draining);
-        self.engine.connections.shut_down();
+        self.sessions.shut_down();
         if tokio::time::timeout(drain, &mut self.serving).await.is_ok() {
             return 0;
         }
-        let left = self.engine.connections.count();
+        let left = self.sessions.open_streams();
         let _ = self.phase.send(Phase::Closed);
         let _ = (&mut self.serving).await;
         left

@@ -5,7 +5,9 @@
 //! been written. Deadlines of the transport are real time and none of this module's business.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,19 +15,45 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// How a clock's time passes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Mode {
+    /// So many times as fast as real time; 1.0 is real time.
+    Scaled(f64),
+    /// Not by itself: it stands until it is advanced.
+    Manual,
+}
+
+impl Mode {
+    /// Time as it passes.
+    pub const REAL: Mode = Mode::Scaled(1.0);
+}
+
+/// A clock cannot change how its time passes while so many scripts go by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InUse(pub usize);
+
+impl fmt::Display for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InUse(count) = self;
+        let scripts = if *count == 1 { "script goes" } else { "scripts go" };
+        write!(f, "{count} {scripts} by this clock (streams, delayed answers, feeds)")
+    }
+}
+
 /// A session's time, counted from the clock's making.
 #[derive(Debug)]
 pub struct Clock {
     began: Instant,
     began_ms: u64,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Real,
-    Scaled(f64),
-    Manual(Manual),
+    /// The time of day at which the clock began, in milliseconds since 1970.
+    epoch_ms: AtomicU64,
+    /// The factor's bits; 0 on a manual clock. It changes only while nobody works by the clock.
+    factor: AtomicU64,
+    /// What the time is ahead of the factor times the real time since the beginning, in nanoseconds.
+    ahead: AtomicI64,
+    manual: Manual,
+    workers: Mutex<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -46,64 +74,127 @@ struct State {
 impl Clock {
     /// Time as it passes.
     pub fn real() -> Arc<Clock> {
-        Clock::of(Kind::Real)
+        Clock::new(Mode::REAL)
     }
 
     /// Time that passes `factor` times as fast; the factor must be positive and finite.
     pub fn scaled(factor: f64) -> Arc<Clock> {
-        assert!(
-            factor.is_finite() && factor > 0.0,
-            "a time scale must be positive"
-        );
-        Clock::of(Kind::Scaled(factor))
+        Clock::new(Mode::Scaled(factor))
     }
 
     /// Time that stands until it is advanced.
     pub fn manual() -> Arc<Clock> {
-        Clock::of(Kind::Manual(Manual::default()))
+        Clock::new(Mode::Manual)
     }
 
-    fn of(kind: Kind) -> Arc<Clock> {
+    /// A clock at its beginning. The factor of a scaled one must be positive and finite.
+    pub fn new(mode: Mode) -> Arc<Clock> {
         let began_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_millis() as u64);
         Arc::new(Clock {
             began: Instant::now(),
             began_ms,
-            kind,
+            epoch_ms: AtomicU64::new(began_ms),
+            factor: AtomicU64::new(factor_of(mode).to_bits()),
+            ahead: AtomicI64::new(0),
+            manual: Manual::default(),
+            workers: Mutex::new(0),
         })
+    }
+
+    /// How its time passes.
+    pub fn mode(&self) -> Mode {
+        match self.factor() {
+            None => Mode::Manual,
+            Some(factor) => Mode::Scaled(factor),
+        }
+    }
+
+    /// Lets the time pass otherwise from now on; it goes on from where it is. The factor of a scaled
+    /// clock must be positive and finite.
+    ///
+    /// # Errors
+    ///
+    /// Somebody works by the clock.
+    pub fn set_mode(&self, mode: Mode) -> Result<(), InUse> {
+        let workers = lock(&self.workers);
+        if *workers > 0 && mode != self.mode() {
+            return Err(InUse(*workers));
+        }
+        let (now, factor) = (self.now(), factor_of(mode));
+        self.manual.lock().now = now;
+        let passed = self.began.elapsed().mul_f64(factor);
+        let ahead = now.as_nanos() as i64 - passed.as_nanos() as i64;
+        self.ahead.store(ahead, Relaxed);
+        self.factor.store(factor.to_bits(), Relaxed);
+        Ok(())
+    }
+
+    /// The clock began at this time of day, in milliseconds since 1970; `None`: at the real one.
+    pub fn pin(&self, epoch_ms: Option<u64>) {
+        self.epoch_ms.store(epoch_ms.unwrap_or(self.began_ms), Relaxed);
+    }
+
+    /// `None` on a manual clock.
+    fn factor(&self) -> Option<f64> {
+        let factor = f64::from_bits(self.factor.load(Relaxed));
+        (factor > 0.0).then_some(factor)
+    }
+
+    fn by_hand(&self) -> Option<&Manual> {
+        self.factor().is_none().then_some(&self.manual)
     }
 
     /// The time since the clock was made.
     pub fn now(&self) -> Duration {
-        match &self.kind {
-            Kind::Real => self.began.elapsed(),
-            Kind::Scaled(factor) => self.began.elapsed().mul_f64(*factor),
-            Kind::Manual(manual) => manual.lock().now,
+        let Some(factor) = self.factor() else {
+            return self.manual.lock().now;
+        };
+        let passed = self.began.elapsed();
+        let passed = if factor == 1.0 { passed } else { passed.mul_f64(factor) };
+        match self.ahead.load(Relaxed) {
+            0 => passed,
+            ahead if ahead > 0 => passed + Duration::from_nanos(ahead as u64),
+            behind => passed.saturating_sub(Duration::from_nanos(behind.unsigned_abs())),
         }
+    }
+
+    /// When a time of the clock comes in real time; not on a manual one.
+    fn instant(&self, factor: f64, due: Duration) -> Instant {
+        let ahead = self.ahead.load(Relaxed);
+        let passed = match ahead {
+            0 => due,
+            ahead if ahead > 0 => due.saturating_sub(Duration::from_nanos(ahead as u64)),
+            behind => due.saturating_add(Duration::from_nanos(behind.unsigned_abs())),
+        };
+        let passed = if factor == 1.0 { passed } else { passed.div_f64(factor) };
+        self.began + passed
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub fn wall_ms(&self) -> u64 {
-        self.began_ms + self.now().as_millis() as u64
+        self.epoch_ms.load(Relaxed).saturating_add(self.now().as_millis() as u64)
     }
 
     /// A worker, busy until it waits.
     pub fn worker(self: &Arc<Clock>) -> Worker {
+        let mut workers = lock(&self.workers);
+        *workers += 1;
         self.begin(1);
         Worker { clock: self.clone() }
     }
 
     /// Work has been handed out (a message to this many subscribers) that nobody has taken up yet.
     pub fn begin(&self, count: usize) {
-        if let Kind::Manual(manual) = &self.kind {
+        if let Some(manual) = self.by_hand() {
             manual.lock().busy += count;
         }
     }
 
     /// Work that was handed out is done.
     pub fn done(&self, count: usize) {
-        if let Kind::Manual(manual) = &self.kind
+        if let Some(manual) = self.by_hand()
             && count > 0
         {
             manual.rest(&mut manual.lock(), count);
@@ -113,16 +204,13 @@ impl Clock {
     /// How much is at work; 0 on any clock but a manual one.
     #[cfg(test)]
     pub(crate) fn busy(&self) -> usize {
-        match &self.kind {
-            Kind::Manual(manual) => manual.lock().busy,
-            _ => 0,
-        }
+        self.by_hand().map_or(0, |manual| manual.lock().busy)
     }
 
     /// Moves a manual clock on, from one due time to the next, and answers when all that fell due
     /// is done. On any other clock it answers at once.
     pub async fn advance(&self, by: Duration) {
-        let Kind::Manual(manual) = &self.kind else { return };
+        let Some(manual) = self.by_hand() else { return };
         let target = manual.lock().now.saturating_add(by);
         loop {
             manual.settle().await;
@@ -134,9 +222,7 @@ impl Clock {
 
     /// When the next waiting worker is due, once all work is done; `None` if none waits for a time.
     pub async fn next_due(&self) -> Option<Duration> {
-        let Kind::Manual(manual) = &self.kind else {
-            return None;
-        };
+        let manual = self.by_hand()?;
         manual.settle().await;
         manual.lock().sleepers.keys().next().map(|(due, _)| *due)
     }
@@ -226,28 +312,23 @@ impl Worker {
     /// Waits for something that is not the clock's, or until a time of the clock: `None` when the
     /// time came first.
     pub async fn wait<F: Future>(&mut self, due: Option<Duration>, other: F) -> Option<F::Output> {
-        match &self.clock.kind {
-            Kind::Manual(manual) => Parked::new(manual, due).join(other).await,
-            kind => {
-                let Some(due) = due else { return Some(other.await) };
-                let factor = if let Kind::Scaled(factor) = kind {
-                    *factor
-                } else {
-                    1.0
-                };
-                let due = if factor == 1.0 { due } else { due.div_f64(factor) };
-                tokio::select! {
-                    biased;
-                    output = other => Some(output),
-                    () = tokio::time::sleep_until(self.clock.began + due) => None,
-                }
-            }
+        let Some(factor) = self.clock.factor() else {
+            return Parked::new(&self.clock.manual, due).join(other).await;
+        };
+        let Some(due) = due else { return Some(other.await) };
+        tokio::select! {
+            biased;
+            output = other => Some(output),
+            () = tokio::time::sleep_until(self.clock.instant(factor, due)) => None,
         }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        // Under one lock: whoever sees that nobody works sees that nobody is busy.
+        let mut workers = lock(&self.clock.workers);
+        *workers -= 1;
         self.clock.done(1);
     }
 }
@@ -325,6 +406,23 @@ impl Drop for Parked<'_> {
     fn drop(&mut self) {
         self.unpark();
     }
+}
+
+fn factor_of(mode: Mode) -> f64 {
+    match mode {
+        Mode::Manual => 0.0,
+        Mode::Scaled(factor) => {
+            assert!(
+                factor.is_finite() && factor > 0.0,
+                "a time scale must be positive"
+            );
+            factor
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub async fn play(
     out: &mut impl Write,
 ) -> io::Result<Played> {
     let clock = Clock::manual();
-    let engine = Engine::new(scenario, Session::new(clock.clone()), seed, None);
+    let engine = Engine::new(scenario, Session::new(clock.clone()), seed);
     let Reply {
         head, after, body, ..
     } = engine.answer(request);

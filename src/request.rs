@@ -45,6 +45,8 @@ pub struct Request {
     pub tls: bool,
     /// The client's address.
     pub peer: SocketAddr,
+    /// The session that was named, in the path (which is without it here) or in a header; empty without.
+    pub session: String,
 }
 
 impl Request {
@@ -70,6 +72,14 @@ impl Request {
         let host = self.header("host").map(|h| crate::text::from_bytes(h));
         format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
     }
+
+    /// The origin, and the prefix of the session if one was named: what an absolute path is put behind.
+    pub fn base(&self) -> String {
+        match self.session.as_str() {
+            "" => self.origin(),
+            name => format!("{}/~{name}", self.origin()),
+        }
+    }
 }
 
 impl Request {
@@ -84,6 +94,7 @@ impl Request {
             version: Version::Http11,
             tls: false,
             peer: SocketAddr::from(([127, 0, 0, 1], 0)),
+            session: String::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 use crate::app::{self, Running, Settings};
 use crate::clock::Clock;
 use crate::engine::Seed;
+use crate::engine::sessions::SessionRules;
 use crate::scenario::diagnostic::render_all;
 use crate::scenario::load::{Origin, load_seen};
 use crate::server::ServerConfig;
@@ -65,7 +66,7 @@ impl MockSse {
             },
             max_body: 8_000_000,
             clock: Clock::real(),
-            seed: Seed::Drawn(0),
+            sessions: SessionRules::new(Seed::Drawn(0)),
             farewell: None,
             origin,
             seen,
@@ -85,6 +86,6 @@ impl MockSse {
 
     /// How many streams are open now.
     pub fn open_streams(&self) -> usize {
-        self.running.engine.connections.count()
+        self.running.sessions.open_streams()
     }
 }

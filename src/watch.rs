@@ -11,8 +11,8 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
-use crate::engine::Engine;
 use crate::engine::connections::Order;
+use crate::engine::sessions::Sessions;
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::load::{Origin, Seen, load_seen};
@@ -51,7 +51,7 @@ pub enum Reload {
 /// Loads a scenario again and again.
 pub struct Reloader {
     origin: Origin,
-    engine: Arc<Engine>,
+    sessions: Arc<Sessions>,
     on_reload: OnReload,
     /// What was read last: the scenario's files, those they include, and those they serve.
     seen: Seen,
@@ -60,10 +60,10 @@ pub struct Reloader {
 impl Reloader {
     /// For an origin that has been loaded once already: what was read then is what changes are held
     /// against, so that a save since then is not missed.
-    pub fn new(origin: Origin, seen: Seen, engine: Arc<Engine>, on_reload: OnReload) -> Reloader {
+    pub fn new(origin: Origin, seen: Seen, sessions: Arc<Sessions>, on_reload: OnReload) -> Reloader {
         Reloader {
             origin,
-            engine,
+            sessions,
             on_reload,
             seen,
         }
@@ -78,11 +78,11 @@ impl Reloader {
         self.seen = seen;
         match outcome {
             Ok((scenario, warnings)) => {
-                self.engine.swap(scenario);
+                self.sessions.swap(scenario);
                 if self.on_reload == OnReload::Restart {
-                    self.engine.connections.order_all(Order::End(End::Close));
+                    self.sessions.order_all(Order::End(End::Close));
                 }
-                Reload::Swapped(self.engine.catalog.current(), warnings)
+                Reload::Swapped(self.sessions.scenario(), warnings)
             }
             Err(errors) => Reload::Broken(errors),
         }

@@ -199,13 +199,13 @@ async fn serve(
             return FAILED;
         }
     };
-    let current = running.engine.catalog.current();
+    let current = running.sessions.scenario();
     let banner = Banner {
         scenario: &current,
         origin: &origin,
         addrs: &running.addrs,
         host: &host,
-        seed: running.engine.seed(&current),
+        seed: running.engine().seed(&current),
         tls,
         ca: certs.as_ref().map(|c| c.ca_pem_path.as_path()),
     };
@@ -284,7 +284,7 @@ fn report(reload: Reload) {
 
 async fn until_signalled(running: Running, mut signals: Signals, drain: Duration) -> u8 {
     signals.stop(&running).await;
-    let open = running.engine.connections.count();
+    let open = running.sessions.open_streams();
     tracing::info!(
         open,
         "stopping: {open} open stream{}; again to stop at once",

@@ -12,9 +12,9 @@ pub struct Catalog {
 
 impl Catalog {
     /// With a first scenario.
-    pub fn new(scenario: Scenario) -> Catalog {
+    pub fn new(scenario: Arc<Scenario>) -> Catalog {
         Catalog {
-            current: RwLock::new(Arc::new(scenario)),
+            current: RwLock::new(scenario),
         }
     }
 
@@ -27,7 +27,7 @@ impl Catalog {
     }
 
     /// Puts another in force.
-    pub fn swap(&self, scenario: Scenario) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(scenario);
+    pub fn swap(&self, scenario: Arc<Scenario>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = scenario;
     }
 }

@@ -19,8 +19,8 @@ pub struct Gate {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Until when it is closed, on the clock.
-    closed: Option<Closed>,
+    /// Why it is closed: at most once for each clock.
+    closed: Vec<Closed>,
     /// Doors that let connections in.
     open: usize,
     /// Doors that are shut and have not yet tried to open again.
@@ -30,6 +30,8 @@ struct State {
 /// A closure under way.
 #[derive(Debug)]
 struct Closed {
+    clock: Arc<Clock>,
+    /// On the clock.
     until: Duration,
     /// Opens the gate when the time has come.
     opener: AbortHandle,
@@ -66,12 +68,16 @@ impl Gate {
     /// overlap last until the latest end.
     pub async fn close_for(self: &Arc<Gate>, clock: &Arc<Clock>, how_long: Duration) {
         let due = clock.now().saturating_add(how_long);
-        self.state.send_modify(|state| match &mut state.closed {
+        self.state.send_modify(|state| match state.closed_by(clock) {
             Some(closed) => closed.until = closed.until.max(due),
-            none => {
+            None => {
                 let opener = open_later(Arc::downgrade(self), self.state.subscribe(), clock.worker());
                 let opener = tokio::spawn(opener).abort_handle();
-                *none = Some(Closed { until: due, opener });
+                state.closed.push(Closed {
+                    clock: clock.clone(),
+                    until: due,
+                    opener,
+                });
             }
         });
         let _ = self.state.subscribe().wait_for(|state| state.open == 0).await;
@@ -87,14 +93,15 @@ impl Gate {
         }
     }
 
-    /// Opens unless it is to stay closed for longer: until when, then.
-    fn open_at(&self, now: Duration) -> Option<Duration> {
+    /// Opens, as far as this clock goes, unless it is to stay closed for longer: until when, then.
+    fn open_at(&self, clock: &Arc<Clock>) -> Option<Duration> {
+        let now = clock.now();
         let mut later = None;
         self.state.send_modify(|state| {
-            later = state.closed.as_ref().map(|closed| closed.until);
+            later = state.closed_by(clock).map(|closed| closed.until);
             later = later.filter(|until| *until > now);
             if later.is_none() {
-                state.closed = None;
+                state.closed.retain(|closed| !Arc::ptr_eq(&closed.clock, clock));
             }
         });
         later
@@ -103,33 +110,32 @@ impl Gate {
 
 /// Opens a gate when its time has come; it does not keep the gate.
 async fn open_later(gate: Weak<Gate>, mut state: watch::Receiver<State>, mut worker: Worker) {
-    while let Some(until) = gate.upgrade().and_then(|gate| gate.open_at(worker.clock().now())) {
+    while let Some(until) = gate.upgrade().and_then(|gate| gate.open_at(worker.clock())) {
         worker.sleep_until(until).await;
     }
     // The clock's advance answers when the doors have been opened, or have tried. It fails only
     // without a gate.
     let _ = state
-        .wait_for(|state| state.shut == 0 || state.closed.is_some())
+        .wait_for(|state| state.shut == 0 || !state.closed.is_empty())
         .await;
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        if let Some(closed) = &self.state.borrow().closed {
-            closed.opener.abort();
-        }
+        let state = self.state.borrow();
+        state.closed.iter().for_each(|closed| closed.opener.abort());
     }
 }
 
 impl Door {
     /// Resolves when the door is to be shut. Cancel-safe.
     pub async fn to_be_shut(&mut self) {
-        let _ = self.state.wait_for(|state| state.closed.is_some()).await;
+        let _ = self.state.wait_for(|state| !state.closed.is_empty()).await;
     }
 
     /// Resolves when the door is to be open. Cancel-safe.
     pub async fn to_be_open(&mut self) {
-        let _ = self.state.wait_for(|state| state.closed.is_none()).await;
+        let _ = self.state.wait_for(|state| state.closed.is_empty()).await;
     }
 
     /// The socket is closed.
@@ -148,7 +154,7 @@ impl Door {
         let mut result = None;
         // Under the lock: a closure that begins meanwhile finds the door open, and waits for it.
         self.gate.state.send_modify(|state| {
-            if state.closed.is_some() {
+            if !state.closed.is_empty() {
                 return;
             }
             let listening = listen();
@@ -165,6 +171,10 @@ impl Door {
 }
 
 impl State {
+    fn closed_by(&mut self, clock: &Arc<Clock>) -> Option<&mut Closed> {
+        self.closed.iter_mut().find(|closed| Arc::ptr_eq(&closed.clock, clock))
+    }
+
     fn counter(&mut self, place: Place) -> Option<&mut usize> {
         match place {
             Place::Open => Some(&mut self.open),
@@ -231,6 +241,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_clock_closes_for_itself() {
+        let (gate, one, other) = (Arc::<Gate>::default(), Clock::manual(), Clock::manual());
+        let listening = listener(&gate);
+        gate.close_for(&one, second(1)).await;
+        gate.close_for(&other, second(5)).await;
+        one.advance(second(9)).await;
+        assert_eq!(open(&gate), 0);
+        other.advance(second(5)).await;
+        assert_eq!(open(&gate), 1);
+        listening.abort();
+    }
+
+    #[tokio::test]
     async fn however_often_it_is_closed_one_task_opens_it() {
         let (gate, clock) = (Arc::<Gate>::default(), Clock::manual());
         let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
@@ -239,7 +262,7 @@ mod tests {
         }
         assert_eq!(tasks(), 1);
         clock.advance(second(99)).await;
-        assert!(gate.state.borrow().closed.is_some());
+        assert!(!gate.state.borrow().closed.is_empty());
         // Nobody opens a gate that is no more.
         drop(gate);
         while tasks() > 0 {

@@ -17,29 +17,33 @@ mod outlet;
 mod player;
 mod refusal;
 mod reply;
+pub mod sessions;
 pub mod sink;
 mod stage;
 mod visit;
 mod waits;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use outcome::{NotBegun, Outcome};
 pub use player::Performance;
 pub use reply::{Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 
-use crate::event::Event;
 use crate::scenario::Scenario;
 use crate::session::Session;
-use crate::wire::{Frame, Style, encode};
+use crate::wire::Frame;
 use catalog::Catalog;
 use connections::Connections;
 use gate::Gate;
+use sessions::SessionRules;
 use stage::Stage;
 
-/// Answers requests from the current scenario.
+/// Answers the requests of one session.
 #[derive(Debug)]
 pub struct Engine {
+    /// The session's name; empty for the one without.
+    pub name: Arc<str>,
     /// What is served.
     pub catalog: Arc<Catalog>,
     /// The world it is served in.
@@ -50,6 +54,8 @@ pub struct Engine {
     pub gate: Arc<Gate>,
     /// The seed that the scenario does not override: from the command line, or drawn at start.
     seed: Seed,
+    /// Whether the scenario is this session's alone.
+    own: AtomicBool,
     /// What players may reach of all this.
     stage: Arc<Stage>,
 }
@@ -64,13 +70,24 @@ pub enum Seed {
 }
 
 impl Engine {
-    /// Serves a scenario in a session; `farewell` is sent to streams when the server stops.
-    pub fn new(scenario: Scenario, session: Session, seed: Seed, farewell: Option<&Event>) -> Engine {
-        let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
+    /// Serves a scenario in a session that is alone in the world.
+    pub fn new(scenario: Scenario, session: Session, seed: Seed) -> Engine {
+        session.clock.pin(scenario.now);
+        let catalog = Arc::new(Catalog::new(Arc::new(scenario)));
+        Engine::within("", catalog, session, seed, None, Arc::default())
+    }
+
+    /// One of several sessions behind one gate; `farewell` is sent to streams when the server stops.
+    fn within(
+        name: &str,
+        catalog: Arc<Catalog>,
+        session: Session,
+        seed: Seed,
+        farewell: Option<Frame>,
+        gate: Arc<Gate>,
+    ) -> Engine {
         let connections = Arc::new(Connections::new(session.board.clone()));
-        let gate = Arc::<Gate>::default();
-        session.topics.declare(declared(&scenario));
-        let catalog = Arc::new(Catalog::new(scenario));
+        session.topics.declare(declared(&catalog.current()));
         let stage = Stage::new(
             &session,
             catalog.clone(),
@@ -80,19 +97,31 @@ impl Engine {
             farewell,
         );
         Engine {
+            name: name.into(),
             catalog,
             session,
             connections,
             gate,
             seed,
+            own: AtomicBool::new(false),
             stage: Arc::new(stage),
         }
     }
 
     /// Puts another scenario in force.
-    pub fn swap(&self, scenario: Scenario) {
+    fn serve(&self, scenario: Arc<Scenario>, rules: &SessionRules) {
         self.session.topics.declare(declared(&scenario));
+        self.session.clock.pin(rules.now.or(scenario.now));
         self.catalog.swap(scenario);
+    }
+
+    /// Whether the scenario is this session's alone.
+    pub fn has_its_own(&self) -> bool {
+        self.own.load(Ordering::Relaxed)
+    }
+
+    fn set_its_own(&self) {
+        self.own.store(true, Ordering::Relaxed);
     }
 
     /// The seed in force for a scenario.

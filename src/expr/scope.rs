@@ -91,7 +91,7 @@ impl RequestScope {
             .collect();
         RequestScope {
             inner: Arc::new(Inner {
-                base: request.origin(),
+                base: request.base(),
                 request: Arc::new(RequestValue::new(request)),
                 vars,
                 attempt,

@@ -1,0 +1,405 @@
+//! All sessions of a server: the one without a name, and those that requests name.
+//!
+//! A session is a world of its own, with an engine of its own: attempts, topics, state, clock,
+//! connections. What sessions share is the listener, and the scenario unless one is given its own.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::catalog::Catalog;
+use super::connections::Order;
+use super::gate::Gate;
+use super::{Engine, Seed};
+use crate::clock::{Clock, Mode};
+use crate::event::Event;
+use crate::scenario::Scenario;
+use crate::scenario::model::End;
+use crate::session::Session;
+use crate::wire::{Frame, Style, encode};
+
+/// Bytes of a session's name.
+const LONGEST_NAME: usize = 64;
+
+/// What all sessions of a server begin with.
+#[derive(Debug, Clone)]
+pub struct SessionRules {
+    /// Where chance comes from.
+    pub seed: Seed,
+    /// How time passes in sessions that requests name.
+    pub mode: Mode,
+    /// The time of day at which every session begins, in milliseconds since 1970; `None`: what the
+    /// scenario says, else the real one.
+    pub now: Option<u64>,
+    /// How many named sessions there may be.
+    pub most: usize,
+    /// A named session without an open connection may be forgotten so long after its last request
+    /// (real time).
+    pub idle: Duration,
+}
+
+impl SessionRules {
+    /// The usual bounds.
+    pub fn new(seed: Seed) -> SessionRules {
+        SessionRules {
+            seed,
+            mode: Mode::REAL,
+            now: None,
+            most: 1000,
+            idle: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Why a session cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoSession {
+    /// The name is no name.
+    BadName(String),
+    /// There are as many as there may be, and all are in use.
+    TooMany(usize),
+}
+
+impl fmt::Display for NoSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoSession::BadName(name) => write!(
+                f,
+                "`{name}` is no session's name: use 1 to {LONGEST_NAME} letters, digits, `-`, `_` and `.`"
+            ),
+            NoSession::TooMany(most) => write!(
+                f,
+                "there are {most} sessions, all of them in use: delete some (DELETE /__mock/sessions/NAME), or raise --max-sessions"
+            ),
+        }
+    }
+}
+
+/// All sessions of a server.
+#[derive(Debug)]
+pub struct Sessions {
+    rules: SessionRules,
+    farewell: Option<Frame>,
+    gate: Arc<Gate>,
+    closing: AtomicBool,
+    all: Mutex<All>,
+}
+
+#[derive(Debug)]
+struct All {
+    /// What sessions serve that were given nothing of their own.
+    scenario: Arc<Scenario>,
+    main: Arc<Engine>,
+    named: HashMap<Arc<str>, Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    engine: Arc<Engine>,
+    used: Instant,
+}
+
+impl Sessions {
+    /// With the session without a name, which goes by this clock; `farewell` is sent to streams when
+    /// the server stops.
+    pub fn new(
+        scenario: Scenario,
+        clock: Arc<Clock>,
+        rules: SessionRules,
+        farewell: Option<&Event>,
+    ) -> Sessions {
+        let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
+        let gate = Arc::<Gate>::default();
+        let scenario = Arc::new(scenario);
+        let main = engine("", &scenario, clock, &rules, &farewell, &gate);
+        Sessions {
+            rules,
+            farewell,
+            gate,
+            closing: AtomicBool::new(false),
+            all: Mutex::new(All {
+                scenario,
+                main,
+                named: HashMap::new(),
+            }),
+        }
+    }
+
+    /// The session without a name.
+    pub fn main(&self) -> Arc<Engine> {
+        self.lock().main.clone()
+    }
+
+    /// Whether new connections are let in.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The session of a name (`""`: the one without), made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, or there are too many sessions.
+    pub fn enter(&self, name: &str) -> Result<Arc<Engine>, NoSession> {
+        let mut all = self.lock();
+        if name.is_empty() {
+            return Ok(all.main.clone());
+        }
+        if let Some(held) = all.named.get_mut(name) {
+            held.used = Instant::now();
+            return Ok(held.engine.clone());
+        }
+        if !is_name(name) {
+            return Err(NoSession::BadName(crate::name::short(name).into_owned()));
+        }
+        let forgotten = all.make_room(&self.rules);
+        if all.named.len() >= self.rules.most {
+            return Err(NoSession::TooMany(self.rules.most));
+        }
+        let engine = self.begin(name, &all.scenario, Clock::new(self.rules.mode));
+        let held = Held {
+            engine: engine.clone(),
+            used: Instant::now(),
+        };
+        all.named.insert(engine.name.clone(), held);
+        drop(all);
+        drop(forgotten);
+        Ok(engine)
+    }
+
+    /// The session of a name (`""`: the one without), if there is one.
+    pub fn find(&self, name: &str) -> Option<Arc<Engine>> {
+        let all = self.lock();
+        match name {
+            "" => Some(all.main.clone()),
+            name => all.named.get(name).map(|held| held.engine.clone()),
+        }
+    }
+
+    /// The named sessions, by name.
+    pub fn named(&self) -> Vec<Arc<Engine>> {
+        let mut named: Vec<_> = self.lock().named.values().map(|held| held.engine.clone()).collect();
+        named.sort_by(|a, b| a.name.cmp(&b.name));
+        named
+    }
+
+    /// Ends a named session and its streams; false if there is none.
+    pub fn delete(&self, name: &str) -> bool {
+        let held = self.lock().named.remove(name);
+        let found = held.is_some();
+        if let Some(held) = held {
+            held.engine.connections.order_all(Order::End(End::Close));
+        }
+        found
+    }
+
+    /// Begins a session anew (`""`: the one without a name): its streams end; attempts, topics, state,
+    /// time are as at the beginning, and the scenario is the server's. False if there is none.
+    pub fn reset(&self, name: &str) -> bool {
+        let mut all = self.lock();
+        let Some(old) = (match name {
+            "" => Some(all.main.clone()),
+            name => all.named.get(name).map(|held| held.engine.clone()),
+        }) else {
+            return false;
+        };
+        let fresh = self.begin(name, &all.scenario, Clock::new(old.session.clock.mode()));
+        match all.named.get_mut(name) {
+            Some(held) => held.engine = fresh,
+            None => all.main = fresh,
+        }
+        drop(all);
+        old.connections.order_all(Order::End(End::Close));
+        true
+    }
+
+    /// What sessions serve that were given nothing of their own.
+    pub fn scenario(&self) -> Arc<Scenario> {
+        self.lock().scenario.clone()
+    }
+
+    /// Puts another scenario in force, in all sessions but those that have been given their own.
+    pub fn swap(&self, scenario: Scenario) {
+        let scenario = Arc::new(scenario);
+        let mut all = self.lock();
+        all.scenario = scenario.clone();
+        for engine in all.engines().filter(|engine| !engine.has_its_own()) {
+            engine.serve(scenario.clone(), &self.rules);
+        }
+    }
+
+    /// Gives one session a scenario of its own; without a name it is that of the server.
+    pub fn swap_in(&self, engine: &Engine, scenario: Scenario) {
+        if engine.name.is_empty() {
+            return self.swap(scenario);
+        }
+        engine.set_its_own();
+        engine.serve(Arc::new(scenario), &self.rules);
+    }
+
+    /// Tells every open stream.
+    pub fn order_all(&self, order: Order) {
+        for engine in self.lock().engines() {
+            engine.connections.order_all(order);
+        }
+    }
+
+    /// How many streams are open.
+    pub fn open_streams(&self) -> usize {
+        self.lock().engines().map(|engine| engine.connections.count()).sum()
+    }
+
+    /// Tells every stream, those to come included, that the server stops.
+    pub fn shut_down(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for engine in self.lock().engines() {
+            engine.connections.shut_down();
+        }
+    }
+
+    fn begin(&self, name: &str, scenario: &Arc<Scenario>, clock: Arc<Clock>) -> Arc<Engine> {
+        let engine = engine(name, scenario, clock, &self.rules, &self.farewell, &self.gate);
+        if self.closing.load(Ordering::SeqCst) {
+            engine.connections.shut_down();
+        }
+        engine
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn engine(
+    name: &str,
+    scenario: &Arc<Scenario>,
+    clock: Arc<Clock>,
+    rules: &SessionRules,
+    farewell: &Option<Frame>,
+    gate: &Arc<Gate>,
+) -> Arc<Engine> {
+    clock.pin(rules.now.or(scenario.now));
+    let catalog = Arc::new(Catalog::new(scenario.clone()));
+    let session = Session::new(clock);
+    Arc::new(Engine::within(
+        name,
+        catalog,
+        session,
+        rules.seed,
+        farewell.clone(),
+        gate.clone(),
+    ))
+}
+
+impl All {
+    fn engines(&self) -> impl Iterator<Item = &Arc<Engine>> {
+        std::iter::once(&self.main).chain(self.named.values().map(|held| &held.engine))
+    }
+
+    /// If there are too many sessions, takes out those that nobody uses any more.
+    fn make_room(&mut self, rules: &SessionRules) -> Vec<Held> {
+        if self.named.len() < rules.most {
+            return Vec::new();
+        }
+        let unused = |_: &Arc<str>, held: &mut Held| {
+            held.used.elapsed() >= rules.idle && held.engine.connections.count() == 0
+        };
+        self.named.extract_if(unused).map(|(_, held)| held).collect()
+    }
+}
+
+/// Whether a text can name a session.
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::compile::compile;
+    use crate::scenario::diagnostic::Source;
+
+    fn scenario(body: &str) -> Scenario {
+        let source = Source::new("s.yaml", &format!("endpoints: [{{ path: /, body: {body} }}]"));
+        compile(&[Arc::new(source)]).unwrap().0
+    }
+
+    fn sessions(most: usize, idle: Duration) -> Sessions {
+        let rules = SessionRules {
+            most,
+            idle,
+            ..SessionRules::new(Seed::Fixed(0))
+        };
+        Sessions::new(scenario("a"), Clock::manual(), rules, None)
+    }
+
+    #[tokio::test]
+    async fn a_session_is_made_once_and_ends_when_it_is_deleted() {
+        let sessions = sessions(10, Duration::ZERO);
+        let a = sessions.enter("a").unwrap();
+        assert!(Arc::ptr_eq(&a, &sessions.enter("a").unwrap()));
+        assert!(!Arc::ptr_eq(&a, &sessions.enter("b").unwrap()));
+        assert!(a.session.take_attempts("", &[("k", 1)]));
+        assert_eq!(sessions.enter("b").unwrap().session.attempt("k", ""), 1);
+        let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k");
+        assert!(sessions.delete("a") && !sessions.delete("a"));
+        assert_eq!(open.given(), Some(Order::End(End::Close)));
+        assert_eq!(sessions.enter("a").unwrap().session.attempt("k", ""), 1);
+    }
+
+    #[tokio::test]
+    async fn names_are_short_and_plain() {
+        let sessions = sessions(10, Duration::ZERO);
+        for name in ["a/b", "ä", " ", &"x".repeat(65)] {
+            assert!(matches!(sessions.enter(name), Err(NoSession::BadName(_))), "{name}");
+        }
+        sessions.enter(&"x".repeat(64)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn when_there_are_too_many_those_go_that_nobody_uses() {
+        let sessions = sessions(2, Duration::ZERO);
+        let a = sessions.enter("a").unwrap();
+        let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k");
+        sessions.enter("b").unwrap();
+        sessions.enter("c").unwrap();
+        let names = |sessions: &Sessions| -> Vec<String> {
+            sessions.named().iter().map(|e| e.name.to_string()).collect()
+        };
+        assert_eq!(names(&sessions), ["a", "c"]);
+        let busy = sessions.enter("c").unwrap();
+        let _also = busy.connections.register(([0, 0, 0, 0], 0).into(), "k");
+        assert_eq!(sessions.enter("d").unwrap_err(), NoSession::TooMany(2));
+        drop(open);
+        sessions.enter("d").unwrap();
+        assert_eq!(names(&sessions), ["c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn a_scenario_of_its_own_stays_when_the_servers_changes() {
+        let sessions = sessions(10, Duration::ZERO);
+        let (a, b) = (sessions.enter("a").unwrap(), sessions.enter("b").unwrap());
+        sessions.swap_in(&a, scenario("own"));
+        sessions.swap(scenario("new"));
+        let new = sessions.main().catalog.current();
+        assert!(Arc::ptr_eq(&b.catalog.current(), &new));
+        assert!(!Arc::ptr_eq(&a.catalog.current(), &new));
+        assert!(sessions.reset("a"));
+        assert!(Arc::ptr_eq(&sessions.enter("a").unwrap().catalog.current(), &new));
+    }
+
+    #[tokio::test]
+    async fn a_reset_ends_streams_and_begins_time_anew() {
+        let sessions = sessions(10, Duration::ZERO);
+        let old = sessions.main();
+        old.session.clock.advance(Duration::from_secs(5)).await;
+        let open = old.connections.register(([0, 0, 0, 0], 0).into(), "k");
+        assert!(sessions.reset("") && !sessions.reset("nobody"));
+        assert_eq!(open.given(), Some(Order::End(End::Close)));
+        let clock = sessions.main().session.clock.clone();
+        assert_eq!((clock.now(), clock.mode()), (Duration::ZERO, Mode::Manual));
+    }
+}
