@@ -177,10 +177,7 @@ impl Engine {
                 Purpose::Data,
             ),
             captures,
-            chance: Chance {
-                timing: draw(Purpose::Timing),
-                wire: draw(Purpose::Wire),
-            },
+            chance: Chance::new(draw),
             faults: draw(Purpose::Faults),
             moment: self.moment(),
             head_only,

@@ -24,7 +24,7 @@ use serde_json::Value as Json;
 
 pub use build::{Builder, Fault};
 pub use query::{BadParams, Params};
-pub use scope::{Moment, RequestScope, TopicView};
+pub use scope::{Moment, NoTopics, RequestScope, TopicView};
 pub use state::{NoState, StateView};
 pub use vocabulary::{Vocabulary, vocabulary};
 

@@ -8,8 +8,8 @@ use minijinja::value::Serde;
 
 use super::branch::{Branch, State};
 use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
-use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large, wild};
-use super::script::{Plan, surroundings};
+use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large};
+use super::script::{Plan, among, surroundings};
 use crate::expr::{RenderError, RequestScope};
 use crate::scenario::model::{
     Action, Awaited, Branches, EventTemplate, Follow, Id, Publish, Selector, Split, Steps, TopicName, WaitFor,
@@ -27,11 +27,7 @@ impl Plan {
         elapsed: Duration,
     ) -> Result<Option<Cue>, RenderError> {
         let around = surroundings(&self.scenario, self.seq, self.began_ms);
-        let branch = self
-            .branches
-            .get_mut(at)
-            .and_then(Option::as_mut)
-            .ok_or_else(wild)?;
+        let branch = among(&mut self.branches, at)?;
         let moment = branch.moment(&around);
         let expressions = &self.scenario.expressions;
         match action {
@@ -104,11 +100,7 @@ impl Plan {
             self.counter += 1;
         }
         let around = surroundings(&self.scenario, self.seq, self.began_ms);
-        let branch = self
-            .branches
-            .get_mut(at)
-            .and_then(Option::as_mut)
-            .ok_or_else(wild)?;
+        let branch = among(&mut self.branches, at)?;
         let moment = branch.moment(&around);
         let counter = self.counter;
         let event = render_event(

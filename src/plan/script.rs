@@ -9,7 +9,7 @@ use super::event::{pace, render_event, wild};
 use super::output::Output;
 use crate::event::Event;
 use crate::expr::{Moment, RenderError, RequestScope};
-use crate::random::Draw;
+use crate::random::{Draw, Purpose};
 use crate::scenario::Scenario;
 use crate::scenario::model::{Action, Pace, Script};
 use crate::wire::{Frame, Style, encode};
@@ -28,6 +28,16 @@ pub struct Chance {
     pub timing: Draw,
     /// Cuts.
     pub wire: Draw,
+}
+
+impl Chance {
+    /// Each from the sequence for its purpose.
+    pub fn new(draw: impl Fn(Purpose) -> Draw) -> Chance {
+        Chance {
+            timing: draw(Purpose::Timing),
+            wire: draw(Purpose::Wire),
+        }
+    }
 }
 
 /// A script under way.
@@ -317,8 +327,7 @@ impl Plan {
     }
 
     pub(super) fn branch(&mut self, at: BranchId) -> Result<&mut Branch, RenderError> {
-        let branch = self.branches.get_mut(at).and_then(Option::as_mut);
-        branch.ok_or_else(|| RenderError("a branch of the script is gone".into()))
+        among(&mut self.branches, at)
     }
 
     /// The branch whose next step is due first; of several the one that was written first.
@@ -375,6 +384,12 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// One of the branches, with the rest of the plan still at hand.
+pub(super) fn among(branches: &mut [Option<Branch>], at: BranchId) -> Result<&mut Branch, RenderError> {
+    let branch = branches.get_mut(at).and_then(Option::as_mut);
+    branch.ok_or_else(|| RenderError("a branch of the script is gone".into()))
 }
 
 pub(super) fn surroundings(scenario: &Scenario, seq: u64, began_ms: u64) -> Surroundings<'_> {
