@@ -9,7 +9,7 @@ use std::time::Duration;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use mock_sse::event::Event;
-use mock_sse::expr::{NoState, RequestScope, TopicView};
+use mock_sse::expr::{NoState, NoTopics, RequestScope};
 use mock_sse::plan::{BranchId, Chance, Cue, Plan};
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
@@ -276,20 +276,6 @@ fn written(step: &Step, depth: usize) -> String {
     }
 }
 
-struct NoTopics;
-
-impl TopicView for NoTopics {
-    fn clients(&self, _: &str) -> u64 {
-        0
-    }
-    fn count(&self, _: &str) -> u64 {
-        0
-    }
-    fn last(&self, _: &str) -> Option<String> {
-        None
-    }
-}
-
 /// The same plans as often as one likes; `None` if the scenario does not load.
 fn plans(input: &Input) -> Option<impl Fn() -> Plan> {
     let yaml = format!(
@@ -316,11 +302,7 @@ fn plans(input: &Input) -> Option<impl Fn() -> Plan> {
     };
     let (script, seed) = (script.clone(), input.seed.into());
     Some(move || {
-        let key = DrawKey {
-            endpoint: "GET /x#0".into(),
-            client: String::new(),
-            attempt: 1,
-        };
+        let key = DrawKey::first("GET /x#0");
         let draw = |purpose| Draw::new(seed, &key, purpose);
         let scope = RequestScope::new(
             Arc::new(Request::example("GET", "/x")),
@@ -331,10 +313,7 @@ fn plans(input: &Input) -> Option<impl Fn() -> Plan> {
             Arc::new(NoTopics),
             Arc::new(NoState),
         );
-        let chance = Chance {
-            timing: draw(Purpose::Timing),
-            wire: draw(Purpose::Wire),
-        };
+        let chance = Chance::new(draw);
         Plan::new(scenario.clone(), script.clone(), scope, chance, 1_000_000)
     })
 }
@@ -375,16 +354,23 @@ impl Run {
         }
         // Whoever asks once more than needed gets an answer.
         let _ = self.plan.next(self.elapsed);
-        let elapsed = Duration::MAX;
-        if let Some(mut last) = self.plan.epilogue() {
-            for _ in 0..MOST_CUES {
-                let cue = last.next(elapsed);
-                if !matches!(cue, Cue::Set(_)) {
-                    break;
-                }
-            }
+        if self.plan.conclude(self.elapsed) {
+            self.finish();
         }
         self.lines
+    }
+
+    /// What is done in the end takes no time.
+    fn finish(&mut self) {
+        for _ in 0..MOST_CUES {
+            match self.plan.next(Duration::MAX) {
+                Cue::Wait(_) => {}
+                Cue::End(_) | Cue::Fail(_) => return,
+                Cue::Set(_) => self.lines.push("set in the end".into()),
+                other => panic!("{other:?} in the end"),
+            }
+        }
+        panic!("the end never comes");
     }
 
     /// Whether it was the last one.
