@@ -9,8 +9,9 @@ use crate::scenario::model::{Action, End};
 
 /// Cues in which the client's last event is looked for.
 const FAR: usize = 20_000;
-/// Cues and bytes that a body of a known length may have.
+/// Cues that a body of a known length may have.
 const MOST_CUES: usize = 200_000;
+/// Bytes that are made in vain while a request waits for its answer.
 const MOST_BYTES: u64 = 256 << 20;
 /// Steps of work that expressions may take in all while a request waits for its answer.
 const MOST_WORK: u64 = 10_000_000;
@@ -29,12 +30,14 @@ enum Ahead {
 
 impl Plan {
     /// Goes on behind the event with this id, at once; from the beginning if there is no such event
-    /// among the first 20,000, or if finding it takes too much work.
+    /// among the first 20,000, or if finding it takes too much work or more than 256 MiB.
     pub fn resume(&mut self, id: &[u8]) {
         let mut ahead = self.copy();
-        let mut elapsed = Duration::ZERO;
+        let (mut elapsed, mut bytes) = (Duration::ZERO, 0);
         for _ in 0..FAR {
-            match ahead.next(elapsed) {
+            let cue = ahead.next(elapsed);
+            bytes += size(&cue);
+            match cue {
                 Cue::Wait(due) => elapsed = due,
                 // The last piece of an event counts, not those before it.
                 Cue::Send(write) if write.events > 0 && ahead.last_id.as_deref() == Some(id) => {
@@ -52,7 +55,7 @@ impl Plan {
                 Cue::End(_) | Cue::Fail(_) | Cue::Idle => return,
                 _ => {}
             }
-            if ahead.spent() > MOST_WORK {
+            if bytes > MOST_BYTES || ahead.spent() > MOST_WORK {
                 return;
             }
         }
@@ -144,6 +147,16 @@ impl Plan {
             }
             _ => Ok(Ahead::Other),
         }
+    }
+}
+
+/// Bytes that were made for a cue.
+fn size(cue: &Cue) -> u64 {
+    let data = |data: &Option<bytes::Bytes>| data.as_ref().map_or(0, bytes::Bytes::len);
+    match cue {
+        Cue::Send(write) => write.frame.len() as u64,
+        Cue::Publish(all) => all.iter().map(|one| data(&one.event.data) as u64).sum(),
+        _ => 0,
     }
 }
 

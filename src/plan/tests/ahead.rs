@@ -62,3 +62,16 @@ fn looking_ahead_is_bounded_in_work() {
     plan.resume(b"last");
     assert_eq!(plan.spent(), 0, "from the beginning");
 }
+
+#[test]
+fn resuming_is_bounded_in_bytes() {
+    for (times, found) in [(2, true), (3, false)] {
+        let script = format!(
+            "    resume: true\n    stream:\n      - repeat: {{ times: {times}, steps: [ {{ raw: {{ fill: 100MiB }} }} ] }}\n      - {{ id: last, data: x }}\n"
+        );
+        let mut plan = plan(&script, 7);
+        plan.resume(b"last");
+        let next = plan.next(Duration::ZERO);
+        assert_eq!(matches!(next, Cue::End(_)), found, "{times}");
+    }
+}
