@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::cue::{BranchId, Cue};
-use super::script::{Plan, WORK_AT_ONCE};
+use super::script::{AT_ONCE, Plan, WORK_AT_ONCE};
 use crate::expr::RenderError;
 use crate::scenario::model::{Action, End};
 
-/// Cues in which the client's last event is looked for.
+/// Cues, or steps without one, in which the client's last event is looked for.
 const FAR: usize = 20_000;
 /// Cues that a body of a known length may have.
 const MOST_CUES: usize = 200_000;
@@ -30,13 +30,20 @@ enum Ahead {
 
 impl Plan {
     /// Goes on behind the event with this id, at once; from the beginning if there is no such event
-    /// among the first 20,000, or if finding it takes too much work or more than 256 MiB.
+    /// among the first 20,000 (many steps that send nothing by themselves count, too), or if finding
+    /// it takes too much work or more than 256 MiB.
     pub fn resume(&mut self, id: &[u8]) {
         let mut ahead = self.copy();
         let (mut elapsed, mut bytes) = (Duration::ZERO, 0);
-        for _ in 0..FAR {
+        let mut far = 0;
+        while far < FAR {
             let cue = ahead.next(elapsed);
             bytes += size(&cue);
+            far += match cue {
+                // Many steps were done at once, and there is more to do.
+                Cue::Wait(due) if due <= elapsed => AT_ONCE as usize,
+                _ => 1,
+            };
             match cue {
                 Cue::Wait(due) => elapsed = due,
                 // The last piece of an event counts, not those before it.

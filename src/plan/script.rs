@@ -17,7 +17,7 @@ use crate::wire::{Frame, Style, encode};
 /// Steps that may pass without a cue before the script counts as running wild.
 const IDLE_STEPS: u32 = 10_000;
 /// Steps that are done at once. Each may cost much, and whoever plays has others to serve.
-const AT_ONCE: u32 = 16;
+pub(super) const AT_ONCE: u32 = 16;
 /// Work of expressions that is done at once, in steps; the last one may take more.
 pub(super) const WORK_AT_ONCE: u64 = 100_000;
 

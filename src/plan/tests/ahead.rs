@@ -75,3 +75,15 @@ fn resuming_is_bounded_in_bytes() {
         assert_eq!(matches!(next, Cue::End(_)), found, "{times}");
     }
 }
+
+#[test]
+fn resuming_is_bounded_in_steps_that_send_nothing_by_themselves() {
+    for (times, found) in [(10_000, true), (30_000, false)] {
+        let script = format!(
+            "    resume: true\n    stream:\n      - one_write: [ repeat: {{ times: {times}, steps: [ data: x ] }} ]\n      - {{ id: last, data: x }}\n"
+        );
+        let mut plan = plan(&script, 7);
+        plan.resume(b"last");
+        assert_eq!(matches!(plan.next(Duration::ZERO), Cue::End(_)), found, "{times}");
+    }
+}
