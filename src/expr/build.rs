@@ -7,7 +7,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::{
-    Expr, Expressions, Text, condition, describe, fake, filters, functions, limits, print, vocabulary,
+    Expr, Expressions, Text, condition, costly, describe, fake, filters, functions, limits, meter, print,
+    rewrite, vocabulary,
 };
 use crate::spelling::nearest;
 
@@ -60,6 +61,8 @@ impl Builder {
         env.set_formatter(|out, _, value| emit(out, value));
         functions::add(&mut env);
         filters::add(&mut env);
+        costly::add(&mut env);
+        meter::add(&mut env);
         Builder {
             env,
             vars,
@@ -135,13 +138,27 @@ impl Builder {
 
     fn add(&mut self, template: String, source: &str, bare: bool, names: &[String]) -> Result<Expr, Fault> {
         let name: Arc<str> = format!("t{}", self.count).into();
-        self.env
-            .add_template_owned(name.to_string(), template)
-            .map_err(|e| syntax(&e))?;
+        self.compile(&name, template)?;
         self.count += 1;
         self.check_names(&name, names)?;
         self.check_words(source, bare)?;
         Ok(Expr(name, source.into()))
+    }
+
+    fn compile(&mut self, name: &str, template: String) -> Result<(), Fault> {
+        let deep = limits::may_build_up(&template);
+        let metered = rewrite::metered(&template, self.env.syntax().clone(), deep);
+        let written_anew = metered.is_some();
+        let added = self
+            .env
+            .add_template_owned(name.to_owned(), metered.unwrap_or(template));
+        match added {
+            // Brackets that were not there before.
+            Err(error) if written_anew && limits::is_too_deep(&error) => {
+                Err(about_all(limits::too_deep(), None))
+            }
+            added => added.map_err(|e| syntax(&e)),
+        }
     }
 
     fn check_names(&self, template: &str, names: &[String]) -> Result<(), Fault> {
@@ -216,18 +233,16 @@ impl Builder {
     }
 
     fn check_filter(&self, name: &str) -> Result<(), Fault> {
-        let known = self.env.empty_state().apply_filter(name, &[Value::UNDEFINED]);
-        match known.map_err(|e| e.kind()) {
-            Err(ErrorKind::UnknownFilter) => Err(unknown("filter", name, vocabulary::FILTERS)),
-            _ => Ok(()),
+        match vocabulary::FILTERS.contains(&name) {
+            true => Ok(()),
+            false => Err(unknown("filter", name, vocabulary::FILTERS)),
         }
     }
 
     fn check_test(&self, name: &str) -> Result<(), Fault> {
-        let known = self.env.empty_state().perform_test(name, &[Value::UNDEFINED]);
-        match known.map_err(|e| e.kind()) {
-            Err(ErrorKind::UnknownTest) => Err(unknown("test", name, vocabulary::TESTS)),
-            _ => Ok(()),
+        match vocabulary::TESTS.contains(&name) {
+            true => Ok(()),
+            false => Err(unknown("test", name, vocabulary::TESTS)),
         }
     }
 }

@@ -5,13 +5,16 @@
 
 mod build;
 mod condition;
+mod costly;
 mod fake;
 mod fake_words;
 mod filters;
 mod functions;
 mod limits;
+mod meter;
 mod query;
 mod request;
+mod rewrite;
 mod scope;
 mod state;
 mod vocabulary;
