@@ -22,7 +22,9 @@ enum Work {
     Add,
     /// Looks for each character of the first among those of the second.
     Seek,
-    /// Puts lists side by side, or looks a key up: nothing in them is read.
+    /// Looks the second up in the first.
+    Look,
+    /// Puts lists side by side: nothing in them is read.
     Take,
 }
 
@@ -41,7 +43,7 @@ pub(super) fn add(env: &mut Environment<'static>) {
 }
 
 fn filters() -> Vec<(&'static str, Work, Value)> {
-    use Work::{Add, Compare, Follow, Format, Read, Seek, Take};
+    use Work::{Add, Compare, Follow, Format, Look, Read, Seek, Take};
     let mut filters = own::readers();
     filters.extend([
         ("capitalize", Value::from_function(of_minijinja::capitalize)),
@@ -60,7 +62,7 @@ fn filters() -> Vec<(&'static str, Work, Value)> {
     ]);
     let read = filters.into_iter().map(|(name, filter)| (name, Read, filter));
     read.chain([
-        ("attr", Take, Value::from_function(of_minijinja::attr)),
+        ("attr", Look, Value::from_function(of_minijinja::attr)),
         ("chain", Take, Value::from_function(of_minijinja::chain)),
         ("dictsort", Compare, Value::from_function(of_minijinja::dictsort)),
         ("format", Format, Value::from_function(of_minijinja::format)),
@@ -94,11 +96,8 @@ fn charge(state: &State, work: Work, args: &[Value]) -> Result<(), Error> {
     let entries = || first.len().unwrap_or(0) as u64;
     match work {
         Work::Read => drop(sizes(state, args)?),
-        Work::Take => args
-            .iter()
-            .skip(1)
-            .filter(|key| !is_list(key))
-            .try_for_each(|key| whole(state, key).map(drop))?,
+        Work::Take => {}
+        Work::Look => drop(sizes(state, &args[1..])?),
         Work::Follow => state.consume_fuel(entries().saturating_mul(texts_behind(args) / 64))?,
         Work::Compare => {
             let longest = sizes(state, args)?.longest;
@@ -134,10 +133,6 @@ fn sizes(state: &State, args: &[Value]) -> Result<Size, Error> {
             longest: sum.longest.max(size.longest),
         })
     })
-}
-
-fn is_list(value: &Value) -> bool {
-    matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
 }
 
 /// A sum of numbers is one; a sum of lists or texts grows with each.
