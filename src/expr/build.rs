@@ -7,8 +7,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::{
-    Expr, Expressions, Text, condition, costly, describe, fake, filters, functions, limits, meter, print,
-    rewrite, vocabulary,
+    Expr, Expressions, Remarks, Text, condition, costly, describe, fake, filters, functions, limits, meter,
+    print, rewrite, vocabulary,
 };
 use crate::spelling::nearest;
 
@@ -45,6 +45,8 @@ pub struct Builder {
     env: Environment<'static>,
     vars: Vec<String>,
     hidden: Vec<(&'static str, String)>,
+    place: Arc<str>,
+    remarks: Remarks,
     count: usize,
 }
 
@@ -67,8 +69,20 @@ impl Builder {
             env,
             vars,
             hidden: Vec::new(),
+            place: "".into(),
+            remarks: Remarks::default(),
             count: 0,
         }
+    }
+
+    /// Where what is compiled next stands, for errors while rendering.
+    pub fn stands_at(&mut self, place: &str) {
+        self.place = place.into();
+    }
+
+    /// What was noticed since this was last asked.
+    pub fn take_remarks(&mut self) -> Remarks {
+        std::mem::take(&mut self.remarks)
     }
 
     /// Names of the usual scope that what is compiled next cannot use, and why (a half-sentence:
@@ -140,9 +154,14 @@ impl Builder {
         let name: Arc<str> = format!("t{}", self.count).into();
         self.compile(&name, template)?;
         self.count += 1;
-        self.check_names(&name, names)?;
+        let functions = self.check_names(&name, names)?;
         self.check_words(source, bare)?;
-        Ok(Expr(name, source.into()))
+        self.remarks.note(source, bare, &functions, names);
+        Ok(Expr {
+            name,
+            source: source.into(),
+            place: self.place.clone(),
+        })
     }
 
     fn compile(&mut self, name: &str, template: String) -> Result<(), Fault> {
@@ -161,9 +180,10 @@ impl Builder {
         }
     }
 
-    fn check_names(&self, template: &str, names: &[String]) -> Result<(), Fault> {
+    /// Finds the names that there are not; answers with the functions that are used.
+    fn check_names(&self, template: &str, names: &[String]) -> Result<Vec<String>, Fault> {
         let Ok(template) = self.env.get_template(template) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let globals: Vec<String> = self.env.globals().map(|(name, _)| name.to_owned()).collect();
         let known: Vec<&str> = SCOPE
@@ -181,9 +201,9 @@ impl Builder {
         if let Some((name, why)) = used.iter().find_map(|name| hidden(name)) {
             return Err(unavailable(name, why));
         }
-        match used.into_iter().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(unknown("name", &name, &known)),
-            None => Ok(()),
+        match used.iter().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(unknown("name", name, &known)),
+            None => Ok(used.into_iter().filter(|name| globals.contains(name)).collect()),
         }
     }
 

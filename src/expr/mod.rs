@@ -13,6 +13,7 @@ mod functions;
 mod limits;
 mod meter;
 mod query;
+mod remarks;
 mod request;
 mod rewrite;
 mod scope;
@@ -27,6 +28,7 @@ use serde_json::Value as Json;
 
 pub use build::{Builder, Fault};
 pub use query::{BadParams, Params};
+pub use remarks::Remarks;
 pub use scope::{Moment, RequestScope, TopicView};
 pub use state::{NoState, StateView};
 pub use vocabulary::{Vocabulary, vocabulary};
@@ -41,20 +43,31 @@ pub struct Expressions {
 
 /// An expression that yields a value.
 #[derive(Clone)]
-pub struct Expr(Arc<str>, Arc<str>);
+pub struct Expr {
+    name: Arc<str>,
+    source: Arc<str>,
+    place: Arc<str>,
+}
 
 impl std::fmt::Debug for Expr {
     /// As written, wherever it stands in its scenario: a feed that a reload leaves as it is can be told
     /// by that.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Expr").field(&self.1).finish()
+        f.debug_tuple("Expr").field(&self.source).finish()
     }
 }
 
 impl Expr {
     /// As written, with its braces if it has any.
     pub fn source(&self) -> &str {
-        &self.1
+        &self.source
+    }
+
+    /// An error with what was being rendered, and where that stands.
+    fn located(&self, error: RenderError) -> RenderError {
+        let source = excerpt(self.source.trim());
+        let place = if self.place.is_empty() { "" } else { ", " };
+        RenderError(format!("{error} (in `{source}`{place}{})", self.place))
     }
 }
 
@@ -132,12 +145,26 @@ impl Tree {
 impl Expressions {
     /// The value of an expression.
     pub fn value(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
-        let template = self.env.get_template(&expr.0)?;
+        let value = self.evaluate(expr, scope, moment);
+        value.map_err(|error| expr.located(error))
+    }
+
+    fn evaluate(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
+        let template = self.env.get_template(&expr.name)?;
         let captured = template.render_captured(scope.at(moment))?;
         account(scope, captured.state());
         let value = captured.state().lookup(build::RESULT).unwrap_or(Value::UNDEFINED);
         limits::check(&value)?;
         Ok(value)
+    }
+
+    /// The text of a template with several parts.
+    fn written(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<String, RenderError> {
+        let template = self.env.get_template(&expr.name)?;
+        let mut out = Bounded(Vec::new());
+        let captured = template.render_captured_to(scope.at(moment), &mut out)?;
+        account(scope, captured.state());
+        String::from_utf8(out.0).map_err(|e| RenderError(e.to_string()))
     }
 
     /// Whether a condition holds: false, zero, empty and missing do not.
@@ -151,7 +178,7 @@ impl Expressions {
         if value.is_none() || value.is_undefined() {
             return Ok(String::new());
         }
-        print(&value)
+        print(&value).map_err(|error| expr.located(error))
     }
 
     /// Text rendered; a missing value is an error.
@@ -159,13 +186,13 @@ impl Expressions {
         match text {
             Text::Fixed(text) => Ok(text.to_string()),
             Text::Template(expr) => {
-                let template = self.env.get_template(&expr.0)?;
-                let mut out = Bounded(Vec::new());
-                let captured = template.render_captured_to(scope.at(moment), &mut out)?;
-                account(scope, captured.state());
-                String::from_utf8(out.0).map_err(|e| RenderError(e.to_string()))
+                let text = self.written(expr, scope, moment);
+                text.map_err(|error| expr.located(error))
             }
-            Text::Value(expr) => print(&self.value(expr, scope, moment)?),
+            Text::Value(expr) => {
+                let value = self.value(expr, scope, moment)?;
+                print(&value).map_err(|error| expr.located(error))
+            }
         }
     }
 
@@ -182,7 +209,7 @@ impl Expressions {
                 if value.is_none() {
                     Ok(None)
                 } else {
-                    print(&value).map(Some)
+                    print(&value).map(Some).map_err(|error| expr.located(error))
                 }
             }
             other => self.text(other, scope, moment).map(Some),
@@ -208,7 +235,7 @@ impl Expressions {
             Tree::Text(Text::Value(expr)) => {
                 let value = self.value(expr, scope, moment)?;
                 left.take(&value, scope.spent())?;
-                to_json(&value)?
+                to_json(&value).map_err(|error| expr.located(error))?
             }
             Tree::Text(text) => {
                 let text = self.text(text, scope, moment)?;

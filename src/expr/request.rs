@@ -12,6 +12,11 @@ use super::scope::lock;
 use crate::request::Request;
 use crate::text;
 
+/// What `request` has.
+pub(super) const MEMBERS: &[&str] = &[
+    "method", "path", "version", "peer", "query", "headers", "cookies", "body", "params", "json",
+];
+
 /// `request` in expressions; the costly members are made when asked for.
 #[derive(Debug)]
 pub(super) struct RequestValue {
