@@ -63,11 +63,12 @@ impl Expr {
         &self.source
     }
 
-    /// An error with what was being rendered, and where that stands.
+    /// An error with where the expression stands, and what it says.
     fn located(&self, error: RenderError) -> RenderError {
-        let source = excerpt(self.source.trim());
-        let place = if self.place.is_empty() { "" } else { ", " };
-        RenderError(format!("{error} (in `{source}`{place}{})", self.place))
+        let source: Vec<&str> = self.source.split_whitespace().collect();
+        let source = excerpt(&source.join(" "));
+        let place = if self.place.is_empty() { "" } else { ": " };
+        RenderError(format!("{}{place}{error} (in `{source}`)", self.place))
     }
 }
 
@@ -129,6 +130,14 @@ impl Text {
     /// Fixed text.
     pub fn fixed(text: &str) -> Text {
         Text::Fixed(text.into())
+    }
+
+    /// Why what it was rendered to is of no use, with where it stands.
+    pub fn located(&self, why: String) -> RenderError {
+        match self {
+            Text::Fixed(_) => RenderError(why),
+            Text::Template(expr) | Text::Value(expr) => expr.located(RenderError(why)),
+        }
     }
 }
 
