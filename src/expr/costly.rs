@@ -98,11 +98,11 @@ fn charge(state: &State, work: Work, args: &[Value]) -> Result<(), Error> {
         Work::Read => drop(sizes(state, args)?),
         Work::Take => {}
         Work::Look => drop(sizes(state, &args[1..])?),
-        Work::Follow => state.consume_fuel(entries().saturating_mul(texts_behind(args) / 64))?,
+        Work::Follow => pay(state, entries().saturating_mul(texts_behind(args)))?,
         Work::Compare => {
-            let longest = sizes(state, args)?.longest;
-            let paths = texts_behind(args) / 64;
-            state.consume_fuel(entries().saturating_mul(paths.saturating_add(longest) / FOLDED))?;
+            let folded = entries().saturating_mul(sizes(state, args)?.longest) / FOLDED;
+            let followed = entries().saturating_mul(texts_behind(args)) / 64;
+            state.consume_fuel(folded.saturating_add(followed))?;
         }
         Work::Format => {
             let size = sizes(state, args)?;
@@ -116,9 +116,10 @@ fn charge(state: &State, work: Work, args: &[Value]) -> Result<(), Error> {
             }
         }
         Work::Seek => {
-            sizes(state, args)?;
+            whole(state, first)?;
+            let sought = sizes(state, &args[1..])?.units.saturating_mul(16) + texts_behind(args);
             let length = first.as_bytes().map_or(0, |bytes| bytes.len() as u64);
-            pay(state, length.saturating_mul(texts_behind(args)))?;
+            pay(state, length.saturating_mul(sought))?;
         }
     }
     Ok(())

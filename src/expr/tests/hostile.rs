@@ -147,6 +147,7 @@ fn long_texts_and_lists_are_paid_for_each_time() {
     );
     let once = [
         "s|trim(s)",
+        "s|trim(['y' * 1000000, 'x'])",
         "([s] + range(99999)|map('string')|list)|min",
         "([{}] * 9999)|sort(attribute='a,' * 99999)",
         "([{}] * 9999)|map(attribute=s)|list",
