@@ -1,5 +1,5 @@
-//! Expressions that would take hours, or all memory, if what they do were not paid for: each of them
-//! hangs, is killed or overflows the stack when minijinja's own fuel is all there is.
+//! Expressions that are cheap by the fuel that minijinja itself counts. Most of them hang by that alone,
+//! or take all memory, and those that nest overflow the stack; the rest stands here for completeness.
 
 use std::sync::mpsc;
 use std::time::Duration;
