@@ -65,6 +65,12 @@ impl fmt::Debug for Span {
 }
 
 impl Span {
+    /// File and line, for messages while serving: `chat.yaml:12`.
+    pub fn place(&self) -> String {
+        let at = self.range.start.min(self.source.text.len());
+        format!("{}:{}", self.source.name, self.source.line_of(at).0 + 1)
+    }
+
     /// Line and column, both from 1; columns count characters.
     pub fn position(&self) -> (usize, usize) {
         let at = self.range.start.min(self.source.text.len());

@@ -3,6 +3,7 @@
 use super::Compiler;
 use crate::expr::{Expr, Fault};
 use crate::scenario::decode::{At, Scalar};
+use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::pattern::valid_name;
 
 /// Names that only an answer to a request has.
@@ -33,13 +34,24 @@ impl Compiler<'_> {
             return None;
         };
         self.uses.note(source);
-        match compile(self, source, names) {
-            Ok(expr) => Some(expr),
-            Err(fault) => {
-                self.fault(&scalar.span, fault);
-                None
-            }
+        let expr = self.at(&scalar.span, |this| compile(this, source, names));
+        expr.map_err(|fault| self.fault(&scalar.span, fault)).ok()
+    }
+
+    /// Compiles what stands at a place, and remarks on it.
+    pub(super) fn at<T>(&mut self, span: &Span, compile: impl FnOnce(&mut Self) -> T) -> T {
+        self.expressions.stands_at(&span.place());
+        let compiled = compile(self);
+        let remarks = self.expressions.take_remarks();
+        for Fault { message, hint, word } in remarks.slips {
+            let warning = Diagnostic::warning(&span.narrow(&word), message);
+            self.errors.push(warning.maybe_hint(hint));
         }
+        let named = remarks.topics.into_iter();
+        self.uses
+            .named
+            .extend(named.map(|name| (span.narrow(&name), name)));
+        compiled
     }
 
     fn compile_condition(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {

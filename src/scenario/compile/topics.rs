@@ -45,6 +45,8 @@ pub(super) struct TopicUse {
     published: Vec<Named>,
     followed: Vec<Named>,
     looked_at: Vec<String>,
+    /// Topics by name in `topic('…')`.
+    pub(super) named: Vec<(Span, String)>,
 }
 
 impl TopicUse {
@@ -241,8 +243,32 @@ impl Compiler<'_> {
         Some(TopicName::Pattern(pattern))
     }
 
+    /// Topics that expressions ask for, and that there are not.
+    fn warn_of_names(&mut self) {
+        for (span, name) in std::mem::take(&mut self.uses.named) {
+            if self
+                .topics
+                .iter()
+                .any(|(_, topic)| topic.name.matches(&name).is_some())
+            {
+                continue;
+            }
+            let known: Vec<&str> = self.topics.iter().map(|(_, t)| t.name.source()).collect();
+            let hint = match known.is_empty() {
+                true => "declare it under `topics`".to_owned(),
+                false => suggest(&name, &known),
+            };
+            self.warn(
+                &span,
+                format!("there is no topic `{name}`: it is always empty"),
+                hint,
+            );
+        }
+    }
+
     /// Topics that nobody publishes to, or nobody follows.
     pub(super) fn warn_of_topics(&mut self) {
+        self.warn_of_names();
         let all: Vec<(Span, String, bool, bool)> = self
             .topics
             .iter()
