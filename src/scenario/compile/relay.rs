@@ -16,6 +16,9 @@ use crate::scenario::model::{
 };
 use crate::spelling::suggest;
 
+/// Names and patterns in one `follow`: each is held against every topic.
+const MOST_FOLLOWED: usize = 100;
+
 impl Compiler<'_> {
     /// Topics and how they are relayed.
     pub(super) fn follow(&mut self, rules: &At<FollowRulesFile>, names: &[String]) -> Option<Follow> {
@@ -37,6 +40,14 @@ impl Compiler<'_> {
             self.error(&rules.span, "the name of a topic is missing");
             return None;
         };
+        if topics.0.len() > MOST_FOLLOWED {
+            let message = format!(
+                "{} topics in one `follow` are too many: at most {MOST_FOLLOWED}",
+                topics.0.len()
+            );
+            self.error_hint(&rules.span, message, "a pattern follows many: `room/{room}`");
+            return None;
+        }
         let topics = topics
             .0
             .iter()
