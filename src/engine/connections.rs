@@ -144,6 +144,11 @@ impl Connections {
         lock(&self.open).live.len()
     }
 
+    /// How many streams of an endpoint are open.
+    pub fn count_of(&self, endpoint: &str) -> usize {
+        lock(&self.open).crowds.get(endpoint).map_or(0, Crowd::now)
+    }
+
     /// The most streams of an endpoint that have been open at the same time since a stamp.
     pub fn most_since(&self, endpoint: &str, stamp: u64) -> usize {
         let open = lock(&self.open);
