@@ -93,21 +93,30 @@ fn steps(all: &[Step]) -> String {
     }
 }
 
+/// Several steps in brackets: what is said next holds for all of them.
+fn grouped(inner: &[Step]) -> String {
+    let said = steps(inner);
+    match said.contains(", then ") {
+        true => format!("({said})"),
+        false => said,
+    }
+}
+
 /// A step's action; `None` for what a client does not see.
 fn action(step: &Step) -> Option<String> {
     Some(match &step.action {
         Action::Send(_) | Action::Let(_) | Action::Set(_) => return None,
         Action::Wait => format!("a pause of {}", pace(&step.after)),
         Action::Raw(_) => "raw bytes".into(),
-        Action::OneWrite(inner) => format!("{} in one write", steps(inner)),
+        Action::OneWrite(inner) => format!("{} in one write", grouped(inner)),
         Action::Repeat {
             repetition,
             steps: inner,
-        } => format!("{} {}", steps(inner), repeated(repetition)),
+        } => format!("{} {}", grouped(inner), repeated(repetition)),
         Action::ForEach(each) => {
             let every = each.every.as_ref().map(|p| format!(", one every {}", pace(p)));
             let every = every.unwrap_or_default();
-            format!("{} for each entry of a list{every}", steps(&each.steps))
+            format!("{} for each entry of a list{every}", grouped(&each.steps))
         }
         Action::Choose(choices) => format!("one of {} ways", choices.len()),
         Action::If { then, otherwise, .. } => either(&steps(then), &steps(otherwise)),
@@ -323,6 +332,11 @@ mod tests {
                 "path: /a, stream: [ { signal: go }, { disconnect: /a }, { data: a }, { end: hold } ]",
                 "opens a stream, gives the signal go, then ends the streams of GET /a, then 1 event, \
                  then stays open",
+                "curl -N http://h/a",
+            ),
+            (
+                "path: /a, stream: [ { repeat: { every: 1s, steps: [ { data: a }, { stall: 1ms } ] } } ]",
+                "streams (1 event, then silence for 1ms) every 1s",
                 "curl -N http://h/a",
             ),
             (
