@@ -32,6 +32,11 @@ pub async fn play(
     let Reply {
         head, after, body, ..
     } = engine.answer(request);
+    // RFC 9110 §15: these have no body, whatever the scenario says.
+    if matches!(head.status, 204 | 205 | 304) {
+        let status = head.status;
+        return Ok(Played { status, failed: None });
+    }
     let mut performance = match body {
         ReplyBody::Full(bytes) => {
             out.write_all(&bytes)?;

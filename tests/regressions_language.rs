@@ -143,3 +143,59 @@ endpoints:
     let head = raw::exchange(server.port, b"HEAD /nothing HTTP/1.1\r\nhost: a\r\n\r\n").0;
     assert_eq!(head, "");
 }
+
+#[test]
+fn who_is_sent_away_has_used_up_no_attempt() {
+    let server = serve(
+        "
+endpoints:
+  - path: /x
+    limits: { connections: 1 }
+    attempts:
+      - { stream: [{ data: first }, { end: hold }] }
+      - { stream: [{ data: second }] }
+  - { path: /end, stream: [{ disconnect: { endpoint: /x, end: close } }] }
+",
+        &[],
+    );
+    let mut first = server.open("/x", &[]);
+    assert_eq!(next(&mut first), "data: first");
+    for _ in 0..3 {
+        assert_eq!(server.get("/x").status, 503);
+    }
+    body(&server, "/end");
+    assert_eq!(first.event(), None);
+    // The server notices the end a moment after the client.
+    let second = std::iter::repeat_with(|| server.get("/x")).find(|answer| answer.status == 200);
+    assert_eq!(second.unwrap().body, "data: second\n\n");
+}
+
+#[test]
+fn a_slash_too_many_or_too_few_is_named() {
+    let server = serve(
+        "
+endpoints:
+  - { path: '/static/of/this/server/{rest...}', body: x }
+  - { path: /exact, body: x }
+",
+        &[],
+    );
+    assert!(
+        body(&server, "/static/of/this/server").contains("nearest is `GET /static/of/this/server/{rest...}`")
+    );
+    assert!(body(&server, "/exact/").contains("nearest is `GET /exact`"));
+}
+
+#[test]
+fn the_server_as_a_whole_has_options() {
+    let server = serve(
+        "endpoints: [{ path: /a, body: x }, { path: /b, method: PUT, body: x }]",
+        &[],
+    );
+    let (head, ..) = raw::exchange(
+        server.port,
+        b"OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+    );
+    assert!(head.starts_with("HTTP/1.1 204 "), "{head}");
+    assert!(head.contains("\r\nallow: GET, HEAD, PUT, OPTIONS\r\n"), "{head}");
+}

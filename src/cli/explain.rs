@@ -36,7 +36,10 @@ pub(super) fn run(args: &ExplainArgs) -> u8 {
             .endpoints
             .iter()
             .flat_map(|e| e.paths.iter().map(Pattern::source));
-        let all: Vec<&str> = all.collect();
+        let mut all: Vec<&str> = all.collect();
+        // Several endpoints may have the same path.
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|path| seen.insert(*path));
         return usage(format!(
             "no endpoint has the path `{path}`: {}",
             suggest(path, &all)

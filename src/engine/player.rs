@@ -296,7 +296,7 @@ impl Performance {
         if self.waits.is_empty() || self.plan.is_mid_event() {
             return Ok(());
         }
-        let came = self.waits.come(&self.stage, &self.live.endpoint);
+        let came = self.waits.come(&self.stage, &self.live);
         match came.now_or_never() {
             Some(came) => self.receive(came, sink).await,
             None => Ok(()),
@@ -378,7 +378,7 @@ impl Performance {
             let came = async {
                 match deaf {
                     true => match waits.rest().await {},
-                    false => waits.come(stage, &live.endpoint).await,
+                    false => waits.come(stage, live).await,
                 }
             };
             tokio::select! {

@@ -68,6 +68,11 @@ pub(super) fn options(scenario: &Scenario, request: &Request) -> Reply {
     }
 }
 
+/// OPTIONS for the server as a whole (RFC 9110 §9.3.7).
+pub(super) fn is_of_the_server(request: &Request) -> bool {
+    request.method == "OPTIONS" && request.path == "*"
+}
+
 pub(super) fn is_preflight(request: &Request) -> bool {
     request.method == "OPTIONS"
         && request.header("origin").is_some()

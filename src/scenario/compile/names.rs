@@ -1,6 +1,8 @@
 //! What expressions may say where: the few calls that depend on it.
 
 use super::Compiler;
+use super::layers::Layers;
+use super::place::Place;
 use crate::expr::{Expr, Fault};
 use crate::scenario::decode::{At, Scalar};
 use crate::scenario::diagnostic::{Diagnostic, Span};
@@ -13,6 +15,26 @@ impl Compiler<'_> {
     /// A condition: an expression without braces.
     pub(super) fn condition(&mut self, scalar: &Scalar, key: &str, names: &[String]) -> Option<Expr> {
         self.bare(scalar, key, names, Compiler::compile_condition)
+    }
+
+    /// The condition of an endpoint or entry, which is asked before the `let` of its layers.
+    pub(super) fn when(&mut self, scalar: &Scalar, place: &Place, layers: &Layers) -> Option<Expr> {
+        let first = self.errors.len();
+        let condition = self.condition(scalar, "when", &place.names);
+        let lets = layers.all().filter_map(|layer| layer.r#let.as_ref());
+        let names: Vec<&str> = lets
+            .flat_map(|l| &l.0)
+            .map(|(name, _)| name.value.as_str())
+            .collect();
+        for error in &mut self.errors[first..] {
+            if names
+                .iter()
+                .any(|name| error.message == format!("there is no name `{name}`"))
+            {
+                error.hint = Some("`let` comes after `when`, so its names are not there yet".into());
+            }
+        }
+        condition
     }
 
     /// An expression without braces that yields any value.

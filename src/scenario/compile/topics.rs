@@ -10,6 +10,7 @@ use crate::scenario::diagnostic::Span;
 use crate::scenario::file::{HistoryFile, HistoryRulesFile, ScenarioFile, TopicFile};
 use crate::scenario::model::{Gap, History, Slow, TopicName, TopicRules, TopicSpec};
 use crate::scenario::pattern::Pattern;
+use crate::scenario::size;
 use crate::spelling::suggest;
 
 /// The longest history, in messages.
@@ -143,8 +144,18 @@ impl Compiler<'_> {
         History {
             count: file.count.as_ref().map_or(USUAL_MESSAGES, |at| self.count(at)),
             age,
-            bytes: file.bytes.as_ref().and_then(|s| self.size(s)),
+            bytes: file.bytes.as_ref().and_then(|s| self.kept_bytes(s)),
         }
+    }
+
+    fn kept_bytes(&mut self, written: &Scalar) -> Option<u64> {
+        let bytes = self.size(written)?;
+        if bytes > History::MOST_BYTES {
+            let (kept, most) = (size::format(bytes), size::format(History::MOST_BYTES));
+            let message = format!("a history of {kept} is too long: at most {most}");
+            self.error(&written.span, message);
+        }
+        Some(bytes)
     }
 
     fn count(&mut self, at: &At<u64>) -> usize {
