@@ -104,7 +104,7 @@ pub(super) fn run(args: PlayArgs) -> u8 {
 
 /// What is to be said besides, and the exit code.
 fn report(args: &PlayArgs, played: Played) -> u8 {
-    if played.uncounted {
+    if args.events.is_some() && played.ending.events.is_none() {
         complain("note: --events had no effect: the body is compressed, its events cannot be counted");
     }
     if let Some(picture) = &args.svg
@@ -188,9 +188,9 @@ fn request(args: &PlayArgs) -> Result<Request, String> {
     }
     if let Some(data) = &args.data {
         request.body = body(data)?;
-        add_missing(&mut request, "content-type", "application/x-www-form-urlencoded");
         let length = request.body.len().to_string();
         add_missing(&mut request, "content-length", &length);
+        add_missing(&mut request, "content-type", "application/x-www-form-urlencoded");
     }
     Ok(request)
 }

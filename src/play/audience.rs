@@ -73,7 +73,7 @@ impl<'p, 'v> Audience<'p, 'v> {
             at,
             how,
             detail,
-            events: self.events,
+            events: (!self.compressed).then_some(self.events),
             bytes: self.bytes,
             writes: self.writes,
         };

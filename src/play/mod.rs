@@ -76,8 +76,8 @@ pub struct Ending {
     pub how: How,
     /// Why, or what else there is to say; may be empty.
     pub detail: String,
-    /// Events that the client has dispatched.
-    pub events: u64,
+    /// Events that the client has dispatched; `None`: nobody knows, the body is compressed.
+    pub events: Option<u64>,
     /// Bytes of the body.
     pub bytes: u64,
     /// Writes of the body.
@@ -143,6 +143,4 @@ pub struct Played {
     pub failed: Option<String>,
     /// How it ended.
     pub ending: Ending,
-    /// The events could not be counted: the body is compressed.
-    pub uncounted: bool,
 }

@@ -95,7 +95,7 @@ impl Play<'_, '_> {
             ReplyBody::Nothing(end) => {
                 self.audience.begin(&self.opening(after, None))?;
                 let over = self.unanswered(end, after);
-                self.over(None, false, over)
+                self.over(None, over)
             }
             ReplyBody::Full(bytes) => {
                 bounds.whole = Some(bytes.len());
@@ -124,7 +124,7 @@ impl Play<'_, '_> {
                     Err(Err(end)) => {
                         self.audience.begin(&self.opening(after, None))?;
                         let over = self.unanswered(end, after);
-                        self.over(None, false, over)
+                        self.over(None, over)
                     }
                 }
             }
@@ -174,8 +174,7 @@ impl Play<'_, '_> {
             // All of it comes at once: there is nothing to leave.
             let _ = self.audience.write(&written)?;
         }
-        let compressed = self.audience.compressed;
-        self.over(Some(head.status), compressed, Over::new(at, How::Close, ""))
+        self.over(Some(head.status), Over::new(at, How::Close, ""))
     }
 
     async fn stream(
@@ -188,8 +187,7 @@ impl Play<'_, '_> {
         self.audience.begin(&self.opening(after, Some((&head, bounds))))?;
         self.audience.compressed = head.get("content-encoding").is_some();
         let over = self.perform(performance, after + self.settings.time).await?;
-        let compressed = self.audience.compressed;
-        self.over(Some(head.status), compressed, over)
+        self.over(Some(head.status), over)
     }
 
     /// Plays until it ends, the time is up, or nobody wants more.
@@ -241,13 +239,12 @@ impl Play<'_, '_> {
         Over::new(at, How::Left, detail)
     }
 
-    fn over(&mut self, status: Option<u16>, compressed: bool, over: Over) -> io::Result<Played> {
+    fn over(&mut self, status: Option<u16>, over: Over) -> io::Result<Played> {
         let ending = self.audience.end(over.at, over.how, over.detail)?;
         Ok(Played {
             status,
             failed: over.failed,
             ending,
-            uncounted: compressed && self.settings.events.is_some(),
         })
     }
 }

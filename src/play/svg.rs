@@ -201,9 +201,18 @@ fn axis(out: &mut String, scale: &Scale, bottom: f64) {
              <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#444\">{}</text>",
             bottom + 5.0,
             bottom + 19.0,
-            duration::format(time)
+            moment(time)
         );
         time += tick;
+    }
+}
+
+/// A time of the axis: `1.5s`, `1m30s`.
+fn moment(time: Duration) -> String {
+    match time.as_secs() {
+        0 if time.is_zero() => "0".into(),
+        0..60 => format!("{time:?}"),
+        _ => duration::format(time),
     }
 }
 

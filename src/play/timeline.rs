@@ -78,11 +78,9 @@ impl<W: Write> Viewer for Timeline<W> {
     fn end(&mut self, ending: &Ending) -> io::Result<()> {
         let mut text = ending.detail.clone();
         if ending.writes > 0 {
-            let sum = [
-                counted(ending.events, "event"),
-                counted(ending.writes, "write"),
-                counted(ending.bytes, "byte"),
-            ];
+            let events = ending.events.map(|events| counted(events, "event"));
+            let rest = [counted(ending.writes, "write"), counted(ending.bytes, "byte")];
+            let sum: Vec<String> = events.into_iter().chain(rest).collect();
             let gap = if text.is_empty() { "" } else { "; " };
             text += &format!("{gap}{}", sum.join(", "));
         }
