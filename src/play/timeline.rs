@@ -103,3 +103,32 @@ fn colour(source: Source) -> &'static str {
         Source::Raw => "35",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        let shown = |colours| {
+            let mut out = Vec::new();
+            let mut view = Timeline::new(&mut out, false, colours);
+            let written = Written {
+                at: Duration::from_millis(1500),
+                source: Source::Retry,
+                bytes: bytes::Bytes::from_static(b"retry: 1\n\n"),
+                announced: None,
+            };
+            let _ = view.write(&written, &[]).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            shown(false),
+            "     1.500 s  retry           10 B  retry: 1\\n\\n\n"
+        );
+        assert_eq!(
+            shown(true),
+            "     1.500 s  \x1b[34mretry    \x1b[0m       10 B  retry: 1\\n\\n\n"
+        );
+    }
+}
