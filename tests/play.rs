@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::{Output, Stdio};
 
 use serde_json::{Value as Json, json};
-use support::process::{run, said};
+use support::process::{finish, run, said};
 use support::{binary, repo};
 
 /// A folder with a scenario in it.
@@ -102,23 +102,32 @@ fn a_picture_shows_the_stream_in_time() {
     assert_eq!(again, picture);
 }
 
-#[test]
-fn every_ending_is_told() {
-    let room = Room::new(
-        r#"
+/// A stream or its lack for each ending; `/end/…` is still beside a heartbeat, and ends after 1 s.
+fn endings() -> Room {
+    let mut yaml = r#"
 endpoints:
-  - { path: '/end/{how}', heartbeat: 1s, stream: [{ data: a }, { wait: 1s }, { choose: [{ steps: [{ if: how == 'cut', then: [{ end: cut }] }, { if: how == 'reset', then: [{ end: reset }] }, { if: how == 'goaway', then: [{ end: goaway }] }, { if: how == 'stall', then: [{ end: stall }] }, { if: how == 'hold', then: [{ end: hold }] }] }] }] }
   - { path: /wait, stream: [{ wait_for: { signal: never } }] }
   - { path: /every, stream: [{ data: a, every: 7s }] }
   - { path: /fails, stream: [{ data: a }, { data: '{{ request.query.q }}' }] }
   - { path: /limit, limits: { events: 1 }, stream: [{ data: a, every: 1s }] }
   - { path: /part, faults: { after: { bytes: 4 }, end: reset }, stream: [{ data: a }] }
   - { path: /frozen, faults: { after: { events: 1 }, end: stall }, stream: [{ data: a, every: 1s }] }
+  - { path: /withheld, throttle: { buffer: 8 }, stream: [{ data: a }] }
   - { path: /body, after: 2s, body: "data: a\n\n" }
   - { path: /none/close, after: 1s, end: close }
   - { path: /none/stall, end: stall }
-"#,
-    );
+"#
+    .to_owned();
+    for end in ["close", "cut", "reset", "goaway", "stall", "hold"] {
+        let steps = format!("[{{ data: a }}, {{ after: 1s, end: {end} }}]");
+        yaml += &format!("  - {{ path: /end/{end}, heartbeat: 1s, stream: {steps} }}\n");
+    }
+    Room::new(&yaml)
+}
+
+#[test]
+fn every_ending_is_told() {
+    let room = endings();
     for (path, at, how, detail) in [
         ("/end/close", 1000, "close", ""),
         ("/end/cut", 1000, "cut", ""),
@@ -147,6 +156,16 @@ endpoints:
     let part = room.json(&["/part"]);
     assert_eq!(part["writes"][0]["announced"], 9);
     assert_eq!(part["writes"][0]["text"], "data");
+    let withheld = room.json(&["/withheld"]);
+    let steps: Vec<_> = withheld["writes"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (&steps[0]["step"], &steps[0]["text"]),
+        (&json!("event"), &json!("data: a\n"))
+    );
+    assert_eq!(
+        (&steps[1]["step"], &steps[1]["text"]),
+        (&json!("rest"), &json!("\n"))
+    );
     let failed = room.run(&["/fails", "--json"]);
     let (code, out, err) = said(&failed);
     let document: Json = serde_json::from_str(&out).unwrap();
@@ -414,4 +433,28 @@ fn a_flood_is_printed_as_it_comes_and_drawn_in_part() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(said(&output), (Some(0), String::new(), String::new()), "{way}");
     }
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_it_wants_none() {
+    let room = Room::new("endpoints: [{ path: /a, stream: [{ data: a }] }]");
+    let shown = |no_color: &str| {
+        // What it runs has a terminal for its output.
+        let spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))";
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", spawn, env!("CARGO_BIN_EXE_mock-sse")]);
+        command.args(["play", "s.yaml", "/a", "--timeline"]);
+        command
+            .current_dir(room.0.path())
+            .env("NO_COLOR", no_color)
+            .stdin(Stdio::null());
+        said(&finish(command)).1
+    };
+    assert!(shown("").contains("\x1b[32mevent "), "{:?}", shown(""));
+    assert!(
+        shown("1").contains("  event ") && !shown("1").contains('\x1b'),
+        "{:?}",
+        shown("1")
+    );
+    assert!(!room.play(&["/a", "--timeline"]).contains('\x1b'));
 }
