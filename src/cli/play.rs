@@ -171,6 +171,17 @@ fn request(args: &PlayArgs) -> Result<Request, String> {
     let given = if args.data.is_some() { "POST" } else { "GET" };
     let mut request = Request::example(args.method.as_deref().unwrap_or(given), target.path());
     request.query = target.query().map(str::to_owned);
+    add_headers(&mut request, args)?;
+    if let Some(data) = &args.data {
+        request.body = body(data)?;
+        let length = request.body.len().to_string();
+        add_missing(&mut request, "content-length", &length);
+        add_missing(&mut request, "content-type", "application/x-www-form-urlencoded");
+    }
+    Ok(request)
+}
+
+fn add_headers(request: &mut Request, args: &PlayArgs) -> Result<(), String> {
     if args.header.iter().any(|(name, _)| name == "host") {
         request.headers.clear();
     }
@@ -186,13 +197,7 @@ fn request(args: &PlayArgs) -> Result<Request, String> {
             .headers
             .push(("last-event-id".into(), Bytes::from(id.clone())));
     }
-    if let Some(data) = &args.data {
-        request.body = body(data)?;
-        let length = request.body.len().to_string();
-        add_missing(&mut request, "content-length", &length);
-        add_missing(&mut request, "content-type", "application/x-www-form-urlencoded");
-    }
-    Ok(request)
+    Ok(())
 }
 
 fn add_missing(request: &mut Request, name: &str, value: &str) {

@@ -76,7 +76,7 @@ impl Over {
 impl Play<'_, '_> {
     async fn reply(&mut self, reply: Reply) -> io::Result<Played> {
         let Reply {
-            mut head,
+            head,
             after,
             body,
             framing,
@@ -92,11 +92,7 @@ impl Play<'_, '_> {
         let request = &self.settings.request;
         let bodied = preview::is_bodied(request, &head);
         match body {
-            ReplyBody::Nothing(end) => {
-                self.audience.begin(&self.opening(after, None))?;
-                let over = self.unanswered(end, after);
-                self.over(None, over)
-            }
+            ReplyBody::Nothing(end) => self.nothing(end, after),
             ReplyBody::Full(bytes) => {
                 bounds.whole = Some(bytes.len());
                 let bytes = if bodied { bytes } else { Bytes::new() };
@@ -110,10 +106,7 @@ impl Play<'_, '_> {
             ReplyBody::Stream(mut performance) => {
                 let begun = begin(&mut performance, &self.clock, after).await;
                 match begun.map_err(NotBegun::reply) {
-                    Ok(()) => {
-                        head.push_gap(performance.gap());
-                        self.stream(head, bounds, after, *performance).await
-                    }
+                    Ok(()) => self.stream(head, bounds, after, *performance).await,
                     Err(Ok(refused)) => {
                         drop(performance);
                         let mut refused = refused.with_cors(cors);
@@ -121,11 +114,7 @@ impl Play<'_, '_> {
                         refused.after = after;
                         Box::pin(self.reply(refused)).await
                     }
-                    Err(Err(end)) => {
-                        self.audience.begin(&self.opening(after, None))?;
-                        let over = self.unanswered(end, after);
-                        self.over(None, over)
-                    }
+                    Err(Err(end)) => self.nothing(end, after),
                 }
             }
         }
@@ -146,13 +135,15 @@ impl Play<'_, '_> {
         }
     }
 
-    fn unanswered(&self, end: End, at: Duration) -> Over {
-        match end {
+    fn nothing(&mut self, end: End, at: Duration) -> io::Result<Played> {
+        self.audience.begin(&self.opening(at, None))?;
+        let over = match end {
             End::Stall | End::Hold => {
                 Over::new(at + self.settings.time, of(end), "no answer, and still open")
             }
             end => Over::new(at, of(end), "no answer"),
-        }
+        };
+        self.over(None, over)
     }
 
     fn full(
@@ -179,11 +170,12 @@ impl Play<'_, '_> {
 
     async fn stream(
         &mut self,
-        head: Head,
+        mut head: Head,
         bounds: preview::Bounds,
         after: Duration,
         performance: Performance,
     ) -> io::Result<Played> {
+        head.push_gap(performance.gap());
         self.audience.begin(&self.opening(after, Some((&head, bounds))))?;
         self.audience.compressed = head.get("content-encoding").is_some();
         let over = self.perform(performance, after + self.settings.time).await?;
