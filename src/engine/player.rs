@@ -7,12 +7,12 @@ use futures_util::future::FutureExt;
 
 use super::connections::{Order, Registered};
 use super::outcome::{NotBegun, Outcome, Stop, failed};
-use super::outlet::Outlet;
+use super::outlet::{Blow, Outlet};
 use super::sink::Sink;
 use super::stage::Stage;
 use super::waits::{Came, Waits};
 use crate::clock::Worker;
-use crate::plan::{BranchId, Cue, Following, Plan, Write};
+use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::Message;
 
@@ -124,6 +124,7 @@ impl Performance {
         let Some(mut rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
             return Ok(());
         };
+        sink.about(Source::Rest);
         match self.slices(sink, &mut rest).await {
             Ok(()) => Ok(()),
             Err(Stop::Over(outcome)) => Err(outcome),
@@ -227,11 +228,7 @@ impl Performance {
                 self.waits.wait(branch, awaiting);
                 Ok(())
             }
-            Cue::End(End::Hold) => {
-                self.held = true;
-                Ok(())
-            }
-            Cue::End(End::Stall) => self.silence(None, sink).await,
+            Cue::End(end @ (End::Hold | End::Stall)) => self.suffer(Blow::End(end), sink).await,
             Cue::End(end) => Err(Stop::Over(Outcome::Ended(end))),
             Cue::Fail(why) => Err(failed(why)),
             Cue::Quiet(until) => {
@@ -285,6 +282,7 @@ impl Performance {
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
+        sink.about(write.source);
         self.write(sink, write.frame, write.events, due).await?;
         self.quiet_since(due);
         subscribed.map_err(failed)
@@ -347,6 +345,7 @@ impl Performance {
         // In a style of its own the message goes through the plan: it comes with the next cues.
         if !self.plan.relay(&message.event, self.elapsed()) {
             let now = self.worker.clock().now();
+            sink.about(Source::Relayed);
             self.write(sink, message.frame.clone(), 1, now).await?;
         }
         subscribed.map_err(failed)

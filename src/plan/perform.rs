@@ -7,7 +7,7 @@ use minijinja::Value;
 use minijinja::value::Serde;
 
 use super::branch::{Branch, State};
-use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
+use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Source, Wanted, Write};
 use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large};
 use super::script::{Plan, among, surroundings};
 use crate::expr::{RenderError, RequestScope};
@@ -34,7 +34,7 @@ impl Plan {
             Action::Send(template) => return self.send(at, template, elapsed),
             Action::Raw(raw) => {
                 let bytes = render_raw(raw, expressions, &branch.scope, moment)?;
-                self.write(at, bytes, 0, raw.split.clone(), elapsed)?;
+                self.write(at, bytes, (Source::Raw, 0), raw.split.clone(), elapsed)?;
             }
             Action::OneWrite(steps) => branch.gather(steps.clone()),
             Action::Wait => {}
@@ -118,6 +118,7 @@ impl Plan {
             }])));
         }
         let bytes = encode(&event, &self.script.wire.style);
+        let source = Source::of(&event);
         if event.id.is_some() {
             self.last_id = event.id;
         }
@@ -125,9 +126,13 @@ impl Plan {
         if split.is_none() && self.branch(at)?.gathering().is_none() && !self.output.is_busy() {
             // The usual way, without a detour.
             let frame = Frame::new(&bytes);
-            return Ok(Some(Cue::Send(Write { frame, events: 1 })));
+            return Ok(Some(Cue::Send(Write {
+                frame,
+                events: 1,
+                source,
+            })));
         }
-        self.write(at, bytes, 1, split, elapsed)?;
+        self.write(at, bytes, (source, 1), split, elapsed)?;
         Ok(None)
     }
 
@@ -135,7 +140,7 @@ impl Plan {
         &mut self,
         at: BranchId,
         bytes: Vec<u8>,
-        events: u64,
+        (source, events): (Source, u64),
         cuts: Option<Arc<Split>>,
         elapsed: Duration,
     ) -> Result<(), RenderError> {
@@ -149,7 +154,7 @@ impl Plan {
         }
         // Late or not, the time between two pieces is kept.
         let now = if cuts.is_some() { elapsed } else { self.due };
-        self.output.stage(bytes, events, cuts.as_deref(), now);
+        self.output.stage(bytes, (source, events), cuts.as_deref(), now);
         Ok(())
     }
 

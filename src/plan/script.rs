@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::branch::{Branch, Gathered, State, Surroundings};
-use super::cue::{BranchId, Cue};
+use super::cue::{BranchId, Cue, Source};
 use super::event::{pace, render_event, wild};
 use super::output::Output;
 use crate::event::Event;
@@ -188,8 +188,9 @@ impl Plan {
             return false;
         }
         let cuts = wire.split.clone();
+        let bytes = encode(event, &wire.style);
         self.output
-            .stage(encode(event, &wire.style), 1, cuts.as_deref(), elapsed);
+            .stage(bytes, (Source::Relayed, 1), cuts.as_deref(), elapsed);
         true
     }
 
@@ -357,7 +358,7 @@ impl Plan {
                 Ok(Some(gathered)) => {
                     let due = branch.due;
                     let Gathered { bytes, events } = gathered;
-                    self.output.stage(bytes, events, None, due);
+                    self.output.stage(bytes, (Source::OneWrite, events), None, due);
                     return Ok(());
                 }
                 Err(error) => branch.failed = Some(error),

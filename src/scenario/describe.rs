@@ -217,7 +217,7 @@ fn disconnected(disconnect: &Disconnect) -> String {
 }
 
 /// An ending in words.
-pub(super) fn ending(end: End) -> String {
+pub(crate) fn ending(end: End) -> String {
     match end {
         End::Close => "close".into(),
         End::Cut { code } => match super::compile::code_name(code).as_str() {
