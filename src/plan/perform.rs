@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 use super::branch::{Branch, State};
 use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Source, Wanted, Write};
 use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large};
-use super::script::{Plan, among, surroundings};
+use super::script::{Plan, surroundings};
 use crate::expr::{RenderError, RequestScope};
 use crate::scenario::model::{
     Action, Awaited, Branches, EventTemplate, Follow, Id, Publish, Selector, Split, Steps, TopicName, WaitFor,
@@ -256,4 +256,10 @@ fn choose(choices: &[(u64, Steps)], scope: &RequestScope) -> Steps {
     choices
         .last()
         .map_or_else(|| Arc::from([]), |(_, steps)| steps.clone())
+}
+
+/// One of the branches, with the rest of the plan still at hand.
+pub(super) fn among(branches: &mut [Option<Branch>], at: BranchId) -> Result<&mut Branch, RenderError> {
+    let branch = branches.get_mut(at).and_then(Option::as_mut);
+    branch.ok_or_else(|| RenderError("a branch of the script is gone".into()))
 }

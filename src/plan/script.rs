@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::branch::{Branch, Gathered, State, Surroundings};
 use super::cue::{BranchId, Cue, Source};
 use super::event::{pace, render_event, wild};
+use super::perform::among;
 use super::output::Output;
 use crate::event::Event;
 use crate::expr::{Moment, RenderError, RequestScope};
@@ -385,12 +386,6 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// One of the branches, with the rest of the plan still at hand.
-pub(super) fn among(branches: &mut [Option<Branch>], at: BranchId) -> Result<&mut Branch, RenderError> {
-    let branch = branches.get_mut(at).and_then(Option::as_mut);
-    branch.ok_or_else(|| RenderError("a branch of the script is gone".into()))
 }
 
 pub(super) fn surroundings(scenario: &Scenario, seq: u64, began_ms: u64) -> Surroundings<'_> {
