@@ -50,6 +50,22 @@ endpoints:
 }
 
 #[test]
+fn a_script_of_nothing_but_effects_is_stopped_however_slow_the_machine() {
+    let server = serve(
+        "
+endpoints:
+  - path: /signals
+    stream:
+      - repeat: { times: 18446744073709551615, steps: [{ signal: x }] }
+",
+        &[],
+    );
+    let mut stream = server.open("/signals", &[]);
+    assert_eq!(stream.rest().unwrap(), b"", "cut, without the last chunk");
+    server.log.wait_for("100000 steps without sending or waiting");
+}
+
+#[test]
 fn a_client_that_reads_nothing_is_disconnected_all_the_same() {
     let server = serve(
         "

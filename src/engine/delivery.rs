@@ -126,6 +126,7 @@ impl Performance {
         events: u64,
         due: Duration,
     ) -> Result<(), Stop> {
+        self.restless.0 = 0;
         let length = frame.len() as u64;
         if self.outlet.is_some() {
             self.write_through(sink, &frame, events, due).await?;

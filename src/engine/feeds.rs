@@ -126,7 +126,7 @@ impl Stage {
             outlet: None,
             held: false,
             sized: false,
-            restless: (0, began),
+            restless: (0, std::time::Duration::ZERO),
         }
     }
 }

@@ -262,7 +262,7 @@ impl Visit<'_> {
             outlet,
             held: false,
             sized: false,
-            restless: (0, began),
+            restless: (0, Duration::ZERO),
         })
     }
 }
