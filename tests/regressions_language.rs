@@ -87,22 +87,29 @@ endpoints:
 fn finally_runs_for_a_client_that_leaves_before_the_head_and_sees_it_gone() {
     let server = by_hand::serve(
         "
-topics: { room: { history: 1 } }
+topics: { room: { history: 1 }, came: {} }
 endpoints:
   - path: /slow
     after: 1h
     set: { online: '{{ state.online | default(0) + 1 }}' }
+    publish: { topic: came, data: x }
     stream: [{ data: x }]
     finally: [{ set: { online: '{{ state.online - 1 }}' } }, { signal: gone }]
   - path: /room
     stream: [{ data: hello }, { follow: room }]
     finally: [{ set: { left: \"{{ topic('room').clients }}\" } }, { signal: gone }]
   - { path: /wait, stream: [{ data: ready }, { wait_for: { signal: gone } }, { data: '{{ state }}' }] }
+  - { path: /came, stream: [{ data: ready }, { wait_for: { publish: came } }, { data: came }] }
 ",
     );
     let mut wait = server.open("/wait", &[]);
     assert_eq!(next(&mut wait), "data: ready");
-    drop(raw::send(server.port, raw::request("/slow", "").as_bytes()));
+    let mut came = server.open("/came", &[]);
+    assert_eq!(next(&mut came), "data: ready");
+    let slow = raw::send(server.port, raw::request("/slow", "").as_bytes());
+    // A client that leaves before its request was read has never come.
+    assert_eq!(next(&mut came), "data: came");
+    drop(slow);
     assert_eq!(next(&mut wait), r#"data: {"online":0}"#);
     let mut wait = server.open("/wait", &[]);
     assert_eq!(next(&mut wait), "data: ready");
