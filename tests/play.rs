@@ -250,7 +250,7 @@ endpoints:
     std::fs::write(room.0.path().join("body.txt"), "from\na file\n").unwrap();
     for (args, expected) in [
         (&["/e/1?q=2"][..], r#"GET 1 2 {"host":"localhost"} "#),
-        (&["/e/%41", "--method", "put"], r#"PUT A  {"host":"localhost"} "#),
+        (&["/e/%41", "--method", "put"], r#"put A  {"host":"localhost"} "#),
         (
             &["/e/1", "--header", "X-A: b ", "-H", "x-a:c", "-H", "Host: h"],
             r#"GET 1  {"x-a":"b, c","host":"h"} "#,

@@ -66,6 +66,36 @@ endpoints:
 }
 
 #[test]
+fn a_script_that_waits_for_what_is_there_is_stopped_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.yaml");
+    let steps = "[{ signal: x }, { wait_for: { signal: x } }]";
+    let yaml = format!("endpoints: [{{ path: /x, stream: [{{ repeat: {{ steps: {steps} }} }}] }}]");
+    std::fs::write(&file, yaml).unwrap();
+    let played = support::binary()
+        .arg("play")
+        .arg(&file)
+        .arg("/x")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&played.stderr);
+    assert!(said.contains("100000 steps without sending or waiting"), "{said}");
+}
+
+#[test]
+fn a_feed_may_publish_much_at_once() {
+    let server = serve(
+        "
+topics: { t: { history: 1, queue: 65536, slow: drop_oldest, feed: [{ repeat: { times: 150000, steps: [{ data: '{{ seq }}' }] } }] } }
+endpoints: [{ path: /t, stream: [{ follow: t }] }]
+",
+        &[],
+    );
+    let mut stream = server.open("/t", &[]);
+    while next(&mut stream) != "data: 150000" {}
+}
+
+#[test]
 fn a_client_that_reads_nothing_is_disconnected_all_the_same() {
     let server = serve(
         "

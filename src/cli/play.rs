@@ -222,11 +222,10 @@ fn body(data: &str) -> Result<Bytes, String> {
         .map_err(|error| format!("--data: cannot read {path}: {error}"))
 }
 
-/// A method as HTTP has it (RFC 9110 §9.1).
+/// A method as HTTP has it, where case matters (RFC 9110 §9.1).
 fn method(text: &str) -> Result<String, String> {
-    let name = text.to_ascii_uppercase();
-    match http::Method::from_bytes(name.as_bytes()) {
-        Ok(_) => Ok(name),
+    match http::Method::from_bytes(text.as_bytes()) {
+        Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("a method is one word, such as GET or POST".into()),
     }
 }

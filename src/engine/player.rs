@@ -35,7 +35,7 @@ pub struct Performance {
     pub(super) held: bool,
     /// The length of the body has been announced.
     pub(super) sized: bool,
-    /// Steps since something was last sent or waited for, and when that was due, from the beginning.
+    /// Steps since something was last sent or the script's time went on, and what that time was.
     pub(super) restless: (u32, Duration),
 }
 
@@ -258,11 +258,13 @@ impl Performance {
     async fn cause(&mut self, effect: Cue) -> Result<(), String> {
         let scenario = self.plan.scenario().clone();
         match effect {
-            Cue::Publish(all) => self
-                .stage
-                .publish(&scenario, all)
-                .map(drop)
-                .map_err(|e| e.to_string())?,
+            Cue::Publish(all) => {
+                if self.plan.is_feed() {
+                    self.restless.0 = 0;
+                }
+                let published = self.stage.publish(&scenario, all);
+                published.map_err(|e| e.to_string())?;
+            }
             Cue::Set(setting) => self.stage.set(&scenario, &setting).map_err(|e| e.to_string())?,
             Cue::Signal(name) => self.stage.board.signal(&name),
             Cue::Disconnect(which) => self.stage.disconnect(&which, &self.live),
@@ -347,7 +349,6 @@ impl Performance {
 
     /// Waits for a time of the clock, what a branch waits for, the client or an order.
     async fn wait<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
-        self.restless.0 = 0;
         let mid_event = self.plan.is_mid_event() && !self.held;
         let beat = if mid_event { None } else { self.next_heartbeat() };
         // Nothing comes in the middle of an event, nor once the script is over.

@@ -20,6 +20,11 @@ use crate::wire::{Frame, encode};
 const MOST_BRANCHES: usize = 1_000;
 
 impl Plan {
+    /// Whether what is sent is published instead.
+    pub fn is_feed(&self) -> bool {
+        self.feeds.is_some()
+    }
+
     pub(super) fn perform(
         &mut self,
         at: BranchId,

@@ -128,10 +128,10 @@ impl Plan {
         }
     }
 
-    /// Steps of work that its expressions have taken.
+    /// Steps of work that its expressions have taken; branches count together.
     pub(super) fn spent(&self) -> u64 {
         let branches = self.branches.iter().flatten();
-        branches.map(|branch| branch.scope.spent()).sum()
+        branches.map(|branch| branch.scope.spent()).max().unwrap_or(0)
     }
 
     /// What to do now, this long after the stream began.

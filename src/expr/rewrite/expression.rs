@@ -7,7 +7,7 @@ use minijinja::machinery::ast::{self, BinOpKind, CallArg, CallType, Expr, UnaryO
 use minijinja::value::ValueKind;
 
 use super::Writer;
-use super::kind::{Bound, bound_of, compare_sign, is_costly_key, is_lazy, is_scalar, sign};
+use super::kind::{Bound, bound_of, compare_sign, is_costly_key, is_lazy, is_scalar, may_be_long, sign};
 use crate::expr::meter::{AT, MADE, METERED};
 
 impl Writer {
@@ -189,7 +189,7 @@ impl Writer {
                 self.put(sign);
                 self.whole(right, next);
             }
-            BinOpKind::In if !is_scalar(left) => {
+            BinOpKind::In if may_be_long(left) => {
                 self.whole(left, next);
                 self.put(sign);
                 self.whole(right, next);

@@ -62,6 +62,20 @@ pub(super) fn is_scalar(expr: &Expr) -> bool {
     }
 }
 
+/// Whether what is looked for in a list may be a list or a long text: it is compared with every entry.
+pub(super) fn may_be_long(expr: &Expr) -> bool {
+    const SHORT: usize = 64;
+    match expr {
+        Expr::Const(literal) => literal.value.as_str().is_some_and(|text| text.len() > SHORT),
+        Expr::BinOp(op) => match op.op {
+            BinOpKind::ScAnd | BinOpKind::ScOr => may_be_long(&op.left) || may_be_long(&op.right),
+            BinOpKind::Concat | BinOpKind::Add | BinOpKind::Mul => true,
+            _ => false,
+        },
+        expr => !is_scalar(expr),
+    }
+}
+
 /// Whether an expression may be a list that is made while it is walked.
 pub(super) fn is_lazy(expr: &Expr) -> bool {
     match expr {

@@ -57,6 +57,7 @@ const COMPARISONS: &[&str] = &[
     "c >= d",
     "1 < 2 == c == d",
     "c in [d]",
+    "((c | string) ~ 'a') in [d | string] * 100000",
     "d not in [c]",
     "c is eq(d)",
     "c is in [d]",
