@@ -10,63 +10,57 @@ use super::Refused;
 use super::access_log::AccessLog;
 use super::cors;
 use super::respond::{self, Wire};
-use crate::engine::connections::Order;
+use crate::engine::sessions::Sessions;
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
 use crate::scenario::model::End;
-use crate::scenario::model::Gap;
 
 /// Answers everything: the server's own paths, and the scenario's.
 pub struct Routes {
-    engine: Arc<Engine>,
+    sessions: Arc<Sessions>,
     /// The largest request body in bytes.
     max_body: usize,
 }
 
 impl Routes {
-    /// Routes to an engine.
-    pub fn new(engine: Arc<Engine>, max_body: usize) -> Routes {
-        Routes { engine, max_body }
+    /// Routes to the sessions of a server.
+    pub fn new(sessions: Arc<Sessions>, max_body: usize) -> Routes {
+        Routes { sessions, max_body }
     }
 
-    /// Reads a request to its end, and delivers what `answer` replies to it. Nobody is asked for the
-    /// answer to a request that is refused, or whose body is too large or broken.
+    /// Reads a request to its end, and delivers what `answer` replies to it in its session. Nobody is
+    /// asked for the answer to a request that is refused, whose session cannot be had, or whose body is
+    /// too large or broken.
     pub async fn deliver(
         &self,
         mut request: PoemRequest,
-        answer: impl FnOnce(&Request) -> Reply + Send,
+        answer: impl FnOnce(&Engine, &Request) -> Reply + Send,
     ) -> Response {
         let began = Instant::now();
         let body = request.take_body();
         let mut plain = plain(&request);
-        let log = AccessLog::begin(&plain, began, &self.engine.connections);
-        if let Some(refused) = request.extensions().get::<Refused>() {
-            let cors = self.engine.cors_of(&self.engine.catalog.current(), &plain);
-            let reply = Reply::problem(refused.status, &refused.detail).with_cors(cors);
-            return self.send(&plain, reply, log).await;
+        let named = session::take(&mut plain);
+        let entered = named.and_then(|()| self.sessions.enter(&plain.session).map_err(|no| no.problem()));
+        let engine = entered.as_ref().map_or_else(|_| self.sessions.main(), Arc::clone);
+        let log = AccessLog::begin(&plain, began, &engine.connections);
+        let refused = match (entered, request.extensions().get::<Refused>()) {
+            (_, Some(refused)) => Some((refused.status, refused.detail.clone())),
+            (Err(refused), None) => Some(refused),
+            (Ok(_), None) => None,
+        };
+        if let Some((status, detail)) = refused {
+            let cors = engine.cors_of(&engine.catalog.current(), &plain);
+            let reply = Reply::problem(status, &detail).with_cors(cors);
+            return send(&engine, &plain, reply, log).await;
         }
         let reply = match body.into_bytes_limit(self.max_body).await {
             Ok(body) => {
                 plain.body = body;
-                answer(&plain)
+                answer(&engine, &plain)
             }
-            Err(error) => self.bad_body(&plain, &error),
+            Err(error) => self.bad_body(&engine, &plain, &error),
         };
-        self.send(&plain, reply, log).await
-    }
-
-    /// The answer of the scenario, or of the server's own paths.
-    fn reply(&self, request: &Request) -> Reply {
-        let path = request.path.as_str();
-        if path == "/__mock" || path.starts_with("/__mock/") {
-            return own(request).with_cors(self.engine.catalog.current().cors.clone());
-        }
-        if path.starts_with("/~") {
-            let detail =
-                "paths that begin with /~NAME/ are reserved for sessions, which this version does not serve";
-            return Reply::problem(404, detail).with_cors(self.engine.catalog.current().cors.clone());
-        }
-        self.engine.answer(request.clone())
+        send(&engine, &plain, reply, log).await
     }
 
     /// Sends a reply when it is due.
@@ -112,24 +106,13 @@ impl Routes {
                 respond::full(request, head, bytes::Bytes::new(), wire)
             }
             ReplyBody::Stream(mut performance) => {
-                let refused = match performance.begin().await {
+                let refused = match performance.begin().await.map_err(NotBegun::reply) {
                     Ok(()) => {
-                        match performance.gap() {
-                            Some(Gap::Replay) => head.push("x-mock-gap", "replay"),
-                            Some(Gap::Live | Gap::Error) => head.push("x-mock-gap", "live"),
-                            None => {}
-                        }
+                        head.push_gap(performance.gap());
                         return respond::stream(request, head, *performance, wire, log);
                     }
-                    Err(NotBegun::Failed(why)) => Reply::problem(500, &why),
-                    Err(NotBegun::Gone) => {
-                        let detail = "the history no longer holds the message with the id in Last-Event-ID";
-                        let mut reply = Reply::problem(410, detail);
-                        reply.head.push("x-mock-gap", "error");
-                        reply
-                    }
-                    Err(NotBegun::Ordered(Order::Shutdown)) => Reply::problem(503, "the server is stopping"),
-                    Err(NotBegun::Ordered(Order::End(end))) => {
+                    Err(Ok(refused)) => refused,
+                    Err(Err(end)) => {
                         drop(performance);
                         return respond::nothing(end, wire, None, log);
                     }
