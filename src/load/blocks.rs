@@ -1,9 +1,7 @@
 //! Finds the events in the bytes of a stream, and our marks in their data. What belongs here:
 //! just enough of the event-stream grammar to count; no field but `data` is kept.
 
-/// A line longer than this, in bytes, is cut when it arrives in several reads: the marks stand
-/// near its beginning, and a server must not be able to fill the client's memory.
-const LONGEST_KEPT: usize = 64 * 1024;
+use crate::wire::Lines;
 
 /// What a published message carries, so that its way can be followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,51 +15,28 @@ pub struct Marks {
 /// Cuts a stream into blocks, however the bytes are spread over reads.
 #[derive(Debug, Default)]
 pub struct Blocks {
-    /// The beginning of a line whose end has not come yet.
-    partial: Vec<u8>,
-    /// The last byte was a CR: an LF that follows belongs to the same line end.
-    after_cr: bool,
-    /// A first line has been read: a byte order mark can no longer come.
-    begun: bool,
+    lines: Lines,
+    block: Block,
+}
+
+/// A block that has not ended yet.
+#[derive(Debug, Default)]
+struct Block {
     has_data: bool,
     marks: Marks,
 }
 
 impl Blocks {
-    /// Takes the next bytes and calls `event` for each block that ends in them and has `data`.
-    pub fn feed(&mut self, mut bytes: &[u8], mut event: impl FnMut(Marks)) {
-        while !bytes.is_empty() {
-            if std::mem::take(&mut self.after_cr) && bytes[0] == b'\n' {
-                bytes = &bytes[1..];
-                continue;
-            }
-            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
-                self.keep(bytes);
-                return;
-            };
-            self.after_cr = bytes[end] == b'\r';
-            if self.partial.is_empty() {
-                self.line(&bytes[..end], &mut event);
-            } else {
-                self.keep(&bytes[..end]);
-                let mut line = std::mem::take(&mut self.partial);
-                self.line(&line, &mut event);
-                line.clear();
-                self.partial = line;
-            }
-            bytes = &bytes[end + 1..];
-        }
+    /// Takes the next bytes and calls `event` for each block that ends in them and has `data`. The marks
+    /// stand near the beginning of a line: what is left out of a long one holds none.
+    pub fn feed(&mut self, bytes: &[u8], mut event: impl FnMut(Marks)) {
+        let Blocks { lines, block } = self;
+        lines.feed(bytes, |line, _| block.line(line, &mut event));
     }
+}
 
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = LONGEST_KEPT.saturating_sub(self.partial.len());
-        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
-    fn line(&mut self, mut line: &[u8], event: &mut impl FnMut(Marks)) {
-        if !std::mem::replace(&mut self.begun, true) {
-            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-        }
+impl Block {
+    fn line(&mut self, line: &[u8], event: &mut impl FnMut(Marks)) {
         if line.is_empty() {
             let marks = std::mem::take(&mut self.marks);
             if std::mem::take(&mut self.has_data) {

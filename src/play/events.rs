@@ -1,6 +1,8 @@
 //! Which events a client dispatches, and with which bytes (HTML standard, 9.2.6).
 
-/// Bytes of a line, and of an event's data, that are kept; the rest is left out.
+use crate::wire::Lines;
+
+/// Bytes of an event's data that are kept; the rest is left out.
 const MOST_KEPT: usize = 64 << 10;
 
 /// An event as a client sees it.
@@ -19,11 +21,13 @@ pub struct Dispatched {
 /// Reads a stream as it comes, however it is cut.
 #[derive(Debug, Default)]
 pub struct Reader {
-    line: Vec<u8>,
-    /// The last byte was a CR: an LF that follows belongs to the same line end.
-    after_cr: bool,
-    /// A first line has been read: a byte order mark can no longer come.
-    begun: bool,
+    lines: Lines,
+    block: Block,
+}
+
+/// An event that has not ended yet, and what is remembered of those before.
+#[derive(Debug, Default)]
+struct Block {
     event: Vec<u8>,
     data: Option<Vec<u8>>,
     id: Vec<u8>,
@@ -33,39 +37,20 @@ pub struct Reader {
 
 impl Reader {
     /// Takes the next bytes; answers with the events that end in them.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Vec<Dispatched> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Dispatched> {
+        let Reader { lines, block } = self;
         let mut events = Vec::new();
-        while !bytes.is_empty() {
-            if std::mem::take(&mut self.after_cr) && bytes[0] == b'\n' {
-                bytes = &bytes[1..];
-                continue;
-            }
-            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
-                self.keep(bytes);
-                break;
-            };
-            self.after_cr = bytes[end] == b'\r';
-            self.keep(&bytes[..end]);
-            bytes = &bytes[end + 1..];
-            let mut line = std::mem::take(&mut self.line);
-            events.extend(self.read(&line));
-            line.clear();
-            self.line = line;
-        }
+        lines.feed(bytes, |line, shortened| {
+            block.shortened |= shortened;
+            events.extend(block.read(line));
+        });
         events
     }
+}
 
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = MOST_KEPT.saturating_sub(self.line.len());
-        self.shortened |= bytes.len() > room;
-        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
+impl Block {
     /// A line, without its end.
-    fn read(&mut self, mut line: &[u8]) -> Option<Dispatched> {
-        if !std::mem::replace(&mut self.begun, true) {
-            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-        }
+    fn read(&mut self, line: &[u8]) -> Option<Dispatched> {
         if line.is_empty() {
             return self.dispatch();
         }

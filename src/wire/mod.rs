@@ -1,9 +1,10 @@
-//! Event → bytes: pure. No sockets here; what writes them is in `server/`.
+//! Event → bytes, and bytes → lines: pure. No sockets here; what writes them is in `server/`.
 
 pub mod compress;
 pub mod encode;
 pub mod frame;
 pub mod framing;
+pub mod lines;
 pub mod split;
 pub mod style;
 
@@ -11,5 +12,6 @@ pub use compress::{Coding, Compressor, negotiate};
 pub use encode::encode;
 pub use frame::Frame;
 pub use framing::Framing;
+pub use lines::Lines;
 pub use split::{Inside, SplitAt, split};
 pub use style::{Eol, Field, Style};
