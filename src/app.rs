@@ -9,7 +9,6 @@ use poem::EndpointExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::sessions::{SessionRules, Sessions};
 use crate::event::Event;
@@ -24,8 +23,6 @@ pub struct Settings {
     pub server: ServerConfig,
     /// The largest request body in bytes.
     pub max_body: usize,
-    /// The time of scripts in the session without a name.
-    pub clock: Arc<Clock>,
     /// What every session begins with.
     pub sessions: SessionRules,
     /// Sent to every stream when the server stops.
@@ -67,7 +64,6 @@ pub async fn start(
     let addrs = server.local_addrs();
     let sessions = Arc::new(Sessions::new(
         scenario,
-        settings.clock,
         settings.sessions,
         settings.farewell.as_ref(),
     ));
@@ -76,7 +72,12 @@ pub async fn start(
     let server = server.behind(sessions.gate());
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
-    let reloader = Reloader::new(settings.origin, settings.seen, sessions.clone(), settings.on_reload);
+    let reloader = Reloader::new(
+        settings.origin,
+        settings.seen,
+        sessions.clone(),
+        settings.on_reload,
+    );
     let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
     Ok(Running {
         sessions,

@@ -37,7 +37,10 @@ impl fmt::Display for InUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InUse(count) = self;
         let scripts = if *count == 1 { "script goes" } else { "scripts go" };
-        write!(f, "{count} {scripts} by this clock (streams, delayed answers, feeds)")
+        write!(
+            f,
+            "{count} {scripts} by this clock (streams, delayed answers, feeds)"
+        )
     }
 }
 
@@ -152,7 +155,11 @@ impl Clock {
             return self.manual.lock().now;
         };
         let passed = self.began.elapsed();
-        let passed = if factor == 1.0 { passed } else { passed.mul_f64(factor) };
+        let passed = if factor == 1.0 {
+            passed
+        } else {
+            passed.mul_f64(factor)
+        };
         match self.ahead.load(Relaxed) {
             0 => passed,
             ahead if ahead > 0 => passed + Duration::from_nanos(ahead as u64),
@@ -168,13 +175,19 @@ impl Clock {
             ahead if ahead > 0 => due.saturating_sub(Duration::from_nanos(ahead as u64)),
             behind => due.saturating_add(Duration::from_nanos(behind.unsigned_abs())),
         };
-        let passed = if factor == 1.0 { passed } else { passed.div_f64(factor) };
+        let passed = if factor == 1.0 {
+            passed
+        } else {
+            passed.div_f64(factor)
+        };
         self.began + passed
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub fn wall_ms(&self) -> u64 {
-        self.epoch_ms.load(Relaxed).saturating_add(self.now().as_millis() as u64)
+        self.epoch_ms
+            .load(Relaxed)
+            .saturating_add(self.now().as_millis() as u64)
     }
 
     /// A worker, busy until it waits.

@@ -11,7 +11,6 @@ use std::fmt;
 use std::path::Path;
 
 use crate::app::{self, Running, Settings};
-use crate::clock::Clock;
 use crate::engine::Seed;
 use crate::engine::sessions::SessionRules;
 use crate::scenario::diagnostic::render_all;
@@ -65,7 +64,6 @@ impl MockSse {
                 ..ServerConfig::default()
             },
             max_body: 8_000_000,
-            clock: Clock::real(),
             sessions: SessionRules::new(Seed::Drawn(0)),
             farewell: None,
             origin,

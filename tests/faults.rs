@@ -8,7 +8,7 @@ mod wire_toy;
 use std::time::Duration;
 
 use byte_client::{End, Mock, Via, mock, mock_from, mock_on};
-use mock_sse::{clock::Clock, scenario::load::Origin};
+use mock_sse::{clock::Mode, scenario::load::Origin};
 
 /// One endpoint at `/x` that sends `data: 1`, `data: 2`… up to 6.
 fn counting(more: &str) -> String {
@@ -38,7 +38,7 @@ async fn a_fault_strikes_never_or_always_or_by_the_seed() {
     }
     let yaml = counting("faults: { probability: 0.5, after: { events: 1..5 }, end: cut }");
     let run = async |seed| {
-        let mock = mock_from(Clock::real(), Origin::Text(yaml.clone()), seed).await;
+        let mock = mock_from(Mode::REAL, Origin::Text(yaml.clone()), seed).await;
         let mut all = Vec::new();
         for _ in 0..20 {
             all.push(got(&mock, Via::Http1).await);
@@ -193,13 +193,13 @@ async fn a_fault_strikes_in_time_whatever_the_stream_is_doing() {
             ("limits: { time: 3s }", End::Clean),
         ] {
             let yaml = format!("endpoints: [{{ path: /x, {what}, {stream} }}]");
-            let mock = mock_on(Clock::manual(), &yaml).await;
+            let mock = mock_on(Mode::Manual, &yaml).await;
             let mut open = mock.open(Via::Http1, "/x", &[]).await;
             open.head().await;
             mock.clock().advance(Duration::from_millis(2999)).await;
-            assert_eq!(mock.running.engine.connections.count(), 1, "{what} {stream}");
+            assert_eq!(mock.running.engine().connections.count(), 1, "{what} {stream}");
             mock.clock().advance(Duration::from_millis(1)).await;
-            assert_eq!(mock.running.engine.connections.count(), 0, "{what} {stream}");
+            assert_eq!(mock.running.engine().connections.count(), 0, "{what} {stream}");
             let answer = open.remains().await;
             assert_eq!(answer.end, end, "{what} {stream}");
             assert!(
@@ -214,7 +214,7 @@ async fn a_fault_strikes_in_time_whatever_the_stream_is_doing() {
 async fn a_stall_silences_everything_for_a_while_and_the_stream_goes_on_where_it_was() {
     let yaml = counting("heartbeat: 1s\n    faults: { after: { bytes: 13 }, stall: 10s }");
     for via in Via::ALL {
-        let mock = mock_on(Clock::manual(), &yaml).await;
+        let mock = mock_on(Mode::Manual, &yaml).await;
         let mut open = mock.open(via, "/x", &[]).await;
         open.head().await;
         assert_eq!(open.next().await, b"data: 1\n\n");
@@ -237,7 +237,7 @@ async fn what_holds_or_stalls_for_ever_stays_open_in_its_own_way() {
             "heartbeat: 1s\n    faults: {{ after: {{ bytes: 13 }}, end: {end} }}"
         ));
         for via in Via::ALL {
-            let mock = mock_on(Clock::manual(), &yaml).await;
+            let mock = mock_on(Mode::Manual, &yaml).await;
             let mut open = mock.open(via, "/x", &[]).await;
             open.head().await;
             assert_eq!(
@@ -249,7 +249,7 @@ async fn what_holds_or_stalls_for_ever_stays_open_in_its_own_way() {
                 mock.clock().advance(Duration::from_secs(1)).await;
                 assert_eq!(open.next().await, b":\n\n", "{via:?}");
             }
-            mock.running.engine.connections.shut_down();
+            mock.running.engine().connections.shut_down();
             assert_eq!(open.remains().await.end, End::Clean, "{via:?} {end}");
         }
     }
@@ -259,7 +259,7 @@ async fn what_holds_or_stalls_for_ever_stays_open_in_its_own_way() {
 async fn a_rate_slows_bytes_down_and_alters_none() {
     let yaml = "endpoints: [{ path: /x, throttle: { rate: 100 }, stream: [{ data: abcdefghijklmnopqrstuvwxyz }, { data: z }] }]";
     for via in Via::ALL {
-        let mock = mock_on(Clock::manual(), yaml).await;
+        let mock = mock_on(Mode::Manual, yaml).await;
         let mut open = mock.open(via, "/x", &[]).await;
         open.head().await;
         let (mut body, mut times) = (Vec::new(), Vec::new());
@@ -313,7 +313,7 @@ endpoints:
     throttle: { delay: 0ms..100ms }
     stream: [{ every: 1ms, times: 20, data: '{{ seq }}' }]
 ";
-    let mock = mock_on(Clock::manual(), yaml).await;
+    let mock = mock_on(Mode::Manual, yaml).await;
     let mut open = mock.open(Via::Http1, "/x", &[]).await;
     open.head().await;
     for expected in [100, 110, 120] {
@@ -343,7 +343,7 @@ async fn a_buffer_withholds_bytes_until_it_is_full() {
             "endpoints: [{{ path: /x, throttle: {{ buffer: 18 }}, stream: [{{ every: 1s, times: 4, data: '{{{{ seq }}}}' }}, {{ raw: \"data: 5\\n\\ndata: \" }}, {{ raw: \"6\\n\" }}, {{ end: {end} }}] }}]"
         );
         // Of the last 17 bytes nothing comes by itself.
-        let mock = mock_on(Clock::manual(), &yaml).await;
+        let mock = mock_on(Mode::Manual, &yaml).await;
         let mut open = mock.open(Via::Http1, "/x", &[]).await;
         open.head().await;
         for (seconds, expected) in [(2, "data: 1\n\ndata: 2\n\n"), (4, "data: 3\n\ndata: 4\n\n")] {

@@ -7,7 +7,7 @@ mod wire_toy;
 use std::time::Duration;
 
 use byte_client::{Answer, End, Mock, Via, mock, mock_on};
-use mock_sse::clock::Clock;
+use mock_sse::clock::Mode;
 
 /// A head without its date, which must be there.
 fn dateless(answer: &Answer) -> String {
@@ -259,7 +259,7 @@ endpoints:
   - { path: /none, after: 3s, end: close }
 ";
     for via in Via::ALL {
-        let mock = mock_on(Clock::manual(), yaml).await;
+        let mock = mock_on(Mode::Manual, yaml).await;
         let mut open = mock.open(via, "/stream", &[]).await;
         assert_eq!(due(&mock).await, 3000, "{via:?}");
         mock.clock().advance(Duration::from_secs(3)).await;

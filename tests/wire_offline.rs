@@ -4,23 +4,22 @@ mod transport_toy;
 mod wire_toy;
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mock_sse::{
-    clock::Clock,
+    clock::Mode,
     server::{Phase, ServerConfig},
 };
 use tokio::net::{TcpListener, TcpStream};
 use transport_toy::{read_head, read_until, soon};
 use wire_toy::{Answer, Running, played, start_with};
 
-async fn serve(host: &str, clock: &Arc<Clock>) -> Running {
+async fn serve(host: &str) -> Running {
     let config = ServerConfig {
         host: host.into(),
         ..ServerConfig::default()
     };
-    start_with(config, false, clock.clone(), |engine, request| {
+    start_with(config, false, Mode::Manual, |engine, request| {
         Answer::reply(played(engine, &request.path))
     })
     .await
@@ -40,9 +39,9 @@ async fn assert_refused(server: &Running) {
 
 #[tokio::test]
 async fn connects_are_refused_until_the_time_is_over_and_open_streams_go_on() {
-    let clock = Clock::manual();
     // One address or two, as the machine has them: the same port comes back on each.
-    let server = serve("localhost", &clock).await;
+    let server = serve("localhost").await;
+    let clock = server.engine.session.clock.clone();
     let mut before = server.ask("GET", "/held").await;
     read_until(&mut before, "data: a\n\n\r\n").await;
     for _ in 0..2 {
@@ -64,8 +63,7 @@ async fn connects_are_refused_until_the_time_is_over_and_open_streams_go_on() {
 
 #[tokio::test]
 async fn a_connection_that_waits_to_be_accepted_is_dropped() {
-    let clock = Clock::manual();
-    let server = serve("127.0.0.1", &clock).await;
+    let server = serve("127.0.0.1").await;
     // The runtime has one thread and does not get to accept before the gate is closed.
     let socket = std::net::TcpStream::connect(server.addr()).unwrap();
     close_for(&server, 5).await;
@@ -76,8 +74,8 @@ async fn a_connection_that_waits_to_be_accepted_is_dropped() {
 
 #[tokio::test]
 async fn an_address_that_was_taken_meanwhile_is_tried_until_it_is_free() {
-    let clock = Clock::manual();
-    let server = serve("127.0.0.1", &clock).await;
+    let server = serve("127.0.0.1").await;
+    let clock = server.engine.session.clock.clone();
     close_for(&server, 5).await;
     let thief = TcpListener::bind(server.addr()).await.unwrap();
     // It is tried, in vain, and the clock is not held up.
@@ -99,8 +97,8 @@ async fn an_address_that_was_taken_meanwhile_is_tried_until_it_is_free() {
 #[tokio::test]
 async fn a_server_that_is_offline_stops_when_told() {
     for phase in [Phase::Draining, Phase::Closed] {
-        let clock = Clock::manual();
-        let server = serve("127.0.0.1", &clock).await;
+        let server = serve("127.0.0.1").await;
+        let clock = server.engine.session.clock.clone();
         close_for(&server, 5).await;
         server.phase.send(phase).unwrap();
         soon(server.served).await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mock_sse::{
-    clock::Clock,
+    clock::Mode,
     engine::sink::Sink,
     server::{ServerConfig, ServerSink, StreamEnd, StreamSpec},
     wire::Frame,
@@ -32,7 +32,7 @@ async fn flood(tls: bool) -> (Running, Arc<AtomicUsize>) {
         send_buffer_bytes: Some(64 * 1024),
         ..ServerConfig::default()
     };
-    let server = start_with(config, tls, Clock::real(), move |_, _| {
+    let server = start_with(config, tls, Mode::REAL, move |_, _| {
         let count = count.clone();
         Answer::Spec(StreamSpec::new(async move |mut sink: ServerSink| {
             let frame = Frame::new(&[b'x'; PIECE]);

@@ -7,7 +7,7 @@ mod wire_toy;
 use std::time::Duration;
 
 use byte_client::{Answer, Mock, Via, mock, mock_from, mock_on};
-use mock_sse::{clock::Clock, scenario::load::Origin};
+use mock_sse::{clock::Mode, scenario::load::Origin};
 
 /// The same pieces in every protocol.
 async fn pieces(mock: &Mock, path: &str) -> Vec<Vec<u8>> {
@@ -177,7 +177,7 @@ endpoints:
 #[tokio::test]
 async fn random_cuts_come_from_the_seed() {
     let run = async |seed| {
-        let mock = mock_from(Clock::real(), Origin::Text(RANDOM.into()), seed).await;
+        let mock = mock_from(Mode::REAL, Origin::Text(RANDOM.into()), seed).await;
         (
             mock.get(Via::Http1, "/x").await.pieces,
             mock.get(Via::Http2, "/x").await.pieces,
@@ -223,7 +223,7 @@ endpoints:
     stream: [{ data: a }, { wait: 40ms }, { data: b }]
 ";
     for via in Via::ALL {
-        let mock = mock_on(Clock::manual(), yaml).await;
+        let mock = mock_on(Mode::Manual, yaml).await;
         // The first event takes 20 ms, then heartbeats fill the silence until 40 ms after the first was due.
         let expected = [
             (0, "da"),
@@ -249,7 +249,7 @@ endpoints:
   - { path: /bom, wire: { bom: true, split: { inside: bom, gap: 7ms } }, stream: [{ data: a }] }
 "#;
     for via in [Via::Http1, Via::Http2] {
-        let mock = mock_on(Clock::manual(), yaml).await;
+        let mock = mock_on(Mode::Manual, yaml).await;
         let times: Vec<u64> = timed(&mock, via, "/utf8").await.iter().map(|(t, _)| *t).collect();
         assert_eq!(times, [0, 20, 20]);
         let crlf = timed(&mock, via, "/crlf").await;
@@ -309,7 +309,7 @@ endpoints:
   - { path: /out, wire: { bom: true, split: { every: 1, gap: 10ms } }, stream: [{ follow: { topic: t, limit: 1 } }] }
 "#;
     for via in [Via::Http1, Via::Http2] {
-        let mock = mock_on(Clock::manual(), yaml).await;
+        let mock = mock_on(Mode::Manual, yaml).await;
         let mut open = mock.open(via, "/out", &[]).await;
         open.head().await;
         assert_eq!(open.next().await, b"\xef");

@@ -16,8 +16,8 @@ use crate::play::svg::{MOST_MARKS, Svg};
 use crate::play::timeline::Timeline;
 use crate::play::{How, Played, Settings, Viewer};
 use crate::request::Request;
-use crate::scenario::duration;
 use crate::scenario::load::{Origin, load};
+use crate::scenario::{duration, time_of_day};
 
 /// Arguments of `mock-sse play`.
 #[derive(Debug, Args)]
@@ -40,6 +40,9 @@ pub struct PlayArgs {
     /// Where chance comes from
     #[arg(long, env = "MOCK_SSE_SEED")]
     seed: Option<u64>,
+    /// The time of day at which the session begins, over the scenario's own: 2026-01-31T12:00:00Z
+    #[arg(long, env = "MOCK_SSE_NOW", value_name = "TIME", value_parser = time_of_day::parse)]
+    now: Option<u64>,
     /// The request's method: GET, or POST with --data
     #[arg(short = 'X', long, value_name = "METHOD", value_parser = method)]
     method: Option<String>,
@@ -67,13 +70,14 @@ pub struct PlayArgs {
 }
 
 pub(super) fn run(args: PlayArgs) -> u8 {
-    let scenario = match load(&Origin::Paths(vec![args.file.clone()])) {
+    let mut scenario = match load(&Origin::Paths(vec![args.file.clone()])) {
         Ok((scenario, _)) => scenario,
         Err(diagnostics) => {
             print_diagnostics(&diagnostics);
             return FAILED;
         }
     };
+    scenario.now = args.now.or(scenario.now);
     let request = match request(&args) {
         Ok(request) => request,
         Err(why) => return usage(why),

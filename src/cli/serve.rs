@@ -11,8 +11,8 @@ use super::output::{FAILED, USAGE, block_on, complain, count, init_log, loaded, 
 use super::serve_args::{ServeArgs, TlsArgs};
 use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
-use crate::clock::Clock;
 use crate::engine::Seed;
+use crate::engine::sessions::SessionRules;
 use crate::scenario::diagnostic::render_all;
 use crate::scenario::load::{Origin, Seen, load_seen};
 use crate::scenario::{Scenario, duration};
@@ -145,6 +145,16 @@ fn make_room_for_files(connections: usize) {
     }
 }
 
+fn session_rules(args: &ServeArgs) -> Result<SessionRules, String> {
+    Ok(SessionRules {
+        seed: args.seed.map_or_else(|| Seed::Drawn(draw_seed()), Seed::Fixed),
+        mode: args.sessions.mode()?,
+        now: args.sessions.now,
+        most: args.sessions.max_sessions,
+        idle: args.sessions.session_idle,
+    })
+}
+
 async fn serve(
     args: ServeArgs,
     (origin, seen): (Origin, Seen),
@@ -152,17 +162,16 @@ async fn serve(
     server: ServerConfig,
     certs: Option<Certs>,
 ) -> u8 {
+    let sessions = match session_rules(&args) {
+        Ok(rules) => rules,
+        Err(why) => return usage(why),
+    };
     let tls = server.tls.is_some();
     let (host, port) = (server.host.clone(), server.port);
     let settings = Settings {
         server,
         max_body: args.limits.max_body,
-        clock: if args.time_scale == 1.0 {
-            Clock::real()
-        } else {
-            Clock::scaled(args.time_scale)
-        },
-        seed: args.seed.map_or_else(|| Seed::Drawn(draw_seed()), Seed::Fixed),
+        sessions,
         farewell: args.farewell.clone(),
         origin: origin.clone(),
         seen,

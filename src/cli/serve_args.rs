@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::LogArgs;
+use crate::clock::Mode;
 use crate::event::Event;
-use crate::scenario::duration;
+use crate::scenario::{duration, time_of_day};
 use crate::watch::{OnReload, Watch};
 
 /// Arguments of `mock-sse serve`.
@@ -25,9 +26,6 @@ pub struct ServeArgs {
     /// Where all chance comes from, over the scenario's own seed; drawn and printed if there is none
     #[arg(long, env = "MOCK_SSE_SEED")]
     pub(super) seed: Option<u64>,
-    /// Run scripts this many times as fast
-    #[arg(long, env = "MOCK_SSE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
-    pub(super) time_scale: f64,
     /// How changes of the scenario are noticed
     #[arg(long, env = "MOCK_SSE_WATCH", value_name = "MODE", default_value = "auto")]
     pub(super) watch: Watch,
@@ -44,11 +42,61 @@ pub struct ServeArgs {
     #[arg(long, env = "MOCK_SSE_FAREWELL", value_name = "TEXT_OR_EVENT", value_parser = farewell)]
     pub(super) farewell: Option<Event>,
     #[command(flatten)]
+    pub(super) sessions: SessionArgs,
+    #[command(flatten)]
     pub(super) tls: TlsArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// How time passes for scripts
+    #[arg(long, env = "MOCK_SSE_CLOCK", value_name = "KIND", default_value = "real")]
+    pub(super) clock: ClockKind,
+    /// Run scripts this many times as fast
+    #[arg(long, env = "MOCK_SSE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(super) time_scale: f64,
+    /// The time of day at which every session begins, over the scenario's own: 2026-01-31T12:00:00Z
+    #[arg(long, env = "MOCK_SSE_NOW", value_name = "TIME", value_parser = time_of_day::parse)]
+    pub(super) now: Option<u64>,
+    /// Sessions that requests may name; when there are as many, those idle go first
+    #[arg(
+        long,
+        env = "MOCK_SSE_MAX_SESSIONS",
+        value_name = "COUNT",
+        default_value_t = 1000
+    )]
+    pub(super) max_sessions: usize,
+    /// How long after its last request a session without streams may be forgotten
+    #[arg(long, env = "MOCK_SSE_SESSION_IDLE", value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    pub(super) session_idle: Duration,
+}
+
+/// How time passes for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClockKind {
+    /// By itself, as fast as --time-scale says
+    Real,
+    /// Only when it is advanced
+    Manual,
+}
+
+impl SessionArgs {
+    /// How time passes.
+    ///
+    /// # Errors
+    ///
+    /// A manual clock that is to be fast.
+    pub(super) fn mode(&self) -> Result<Mode, String> {
+        match self.clock {
+            ClockKind::Real => Ok(Mode::Scaled(self.time_scale)),
+            ClockKind::Manual if self.time_scale == 1.0 => Ok(Mode::Manual),
+            ClockKind::Manual => Err("--clock manual does not go by --time-scale: leave one out".into()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

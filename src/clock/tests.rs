@@ -107,7 +107,7 @@ async fn nothing_is_fired_while_somebody_works() {
     let mut worker = clock.worker();
     let task = tokio::spawn(async move { worker.sleep_until(second(1)).await });
     assert_eq!(clock.next_due().await, Some(second(1)));
-    let Kind::Manual(manual) = &clock.kind else {
+    let Some(manual) = clock.by_hand() else {
         unreachable!("it is manual")
     };
     clock.begin(1);

@@ -172,7 +172,9 @@ impl Door {
 
 impl State {
     fn closed_by(&mut self, clock: &Arc<Clock>) -> Option<&mut Closed> {
-        self.closed.iter_mut().find(|closed| Arc::ptr_eq(&closed.clock, clock))
+        self.closed
+            .iter_mut()
+            .find(|closed| Arc::ptr_eq(&closed.clock, clock))
     }
 
     fn counter(&mut self, place: Place) -> Option<&mut usize> {

@@ -28,7 +28,7 @@ const LONGEST_NAME: usize = 64;
 pub struct SessionRules {
     /// Where chance comes from.
     pub seed: Seed,
-    /// How time passes in sessions that requests name.
+    /// How time passes.
     pub mode: Mode,
     /// The time of day at which every session begins, in milliseconds since 1970; `None`: what the
     /// scenario says, else the real one.
@@ -60,6 +60,16 @@ pub enum NoSession {
     BadName(String),
     /// There are as many as there may be, and all are in use.
     TooMany(usize),
+}
+
+impl NoSession {
+    /// The status of the answer that says so.
+    pub fn status(&self) -> u16 {
+        match self {
+            NoSession::BadName(_) => 400,
+            NoSession::TooMany(_) => 503,
+        }
+    }
 }
 
 impl fmt::Display for NoSession {
@@ -102,18 +112,12 @@ struct Held {
 }
 
 impl Sessions {
-    /// With the session without a name, which goes by this clock; `farewell` is sent to streams when
-    /// the server stops.
-    pub fn new(
-        scenario: Scenario,
-        clock: Arc<Clock>,
-        rules: SessionRules,
-        farewell: Option<&Event>,
-    ) -> Sessions {
+    /// With the session without a name; `farewell` is sent to streams when the server stops.
+    pub fn new(scenario: Scenario, rules: SessionRules, farewell: Option<&Event>) -> Sessions {
         let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
         let gate = Arc::<Gate>::default();
         let scenario = Arc::new(scenario);
-        let main = engine("", &scenario, clock, &rules, &farewell, &gate);
+        let main = engine("", &scenario, Clock::new(rules.mode), &rules, &farewell, &gate);
         Sessions {
             rules,
             farewell,
@@ -180,7 +184,12 @@ impl Sessions {
 
     /// The named sessions, by name.
     pub fn named(&self) -> Vec<Arc<Engine>> {
-        let mut named: Vec<_> = self.lock().named.values().map(|held| held.engine.clone()).collect();
+        let mut named: Vec<_> = self
+            .lock()
+            .named
+            .values()
+            .map(|held| held.engine.clone())
+            .collect();
         named.sort_by(|a, b| a.name.cmp(&b.name));
         named
     }
@@ -248,7 +257,10 @@ impl Sessions {
 
     /// How many streams are open.
     pub fn open_streams(&self) -> usize {
-        self.lock().engines().map(|engine| engine.connections.count()).sum()
+        self.lock()
+            .engines()
+            .map(|engine| engine.connections.count())
+            .sum()
     }
 
     /// Tells every stream, those to come included, that the server stops.
@@ -313,7 +325,9 @@ impl All {
 /// Whether a text can name a session.
 fn is_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 #[cfg(test)]
@@ -323,7 +337,7 @@ mod tests {
     use crate::scenario::diagnostic::Source;
 
     fn scenario(body: &str) -> Scenario {
-        let source = Source::new("s.yaml", &format!("endpoints: [{{ path: /, body: {body} }}]"));
+        let source = Source::new("s.yaml", format!("endpoints: [{{ path: /, body: {body} }}]"));
         compile(&[Arc::new(source)]).unwrap().0
     }
 
@@ -331,9 +345,10 @@ mod tests {
         let rules = SessionRules {
             most,
             idle,
+            mode: Mode::Manual,
             ..SessionRules::new(Seed::Fixed(0))
         };
-        Sessions::new(scenario("a"), Clock::manual(), rules, None)
+        Sessions::new(scenario("a"), rules, None)
     }
 
     #[tokio::test]
@@ -354,7 +369,10 @@ mod tests {
     async fn names_are_short_and_plain() {
         let sessions = sessions(10, Duration::ZERO);
         for name in ["a/b", "ä", " ", &"x".repeat(65)] {
-            assert!(matches!(sessions.enter(name), Err(NoSession::BadName(_))), "{name}");
+            assert!(
+                matches!(sessions.enter(name), Err(NoSession::BadName(_))),
+                "{name}"
+            );
         }
         sessions.enter(&"x".repeat(64)).unwrap();
     }

@@ -14,6 +14,7 @@ pub mod model;
 pub mod pattern;
 pub mod schema;
 pub mod size;
+pub mod time_of_day;
 pub mod yaml;
 
 pub use compile::{compile, compile_with};

@@ -31,6 +31,7 @@ mod respond;
 mod routes;
 mod seam;
 mod service;
+mod session;
 mod stream;
 mod takeover;
 mod tls;

@@ -10,6 +10,7 @@ use super::Refused;
 use super::access_log::AccessLog;
 use super::cors;
 use super::respond::{self, Wire};
+use super::session::{self, Refusal};
 use crate::engine::sessions::Sessions;
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
@@ -39,110 +40,51 @@ impl Routes {
         let began = Instant::now();
         let body = request.take_body();
         let mut plain = plain(&request);
-        let named = session::take(&mut plain);
-        let entered = named.and_then(|()| self.sessions.enter(&plain.session).map_err(|no| no.problem()));
+        let entered = self.enter(&request, &mut plain);
+        // Who is refused is told so by the rules of the session without a name.
         let engine = entered.as_ref().map_or_else(|_| self.sessions.main(), Arc::clone);
         let log = AccessLog::begin(&plain, began, &engine.connections);
-        let refused = match (entered, request.extensions().get::<Refused>()) {
-            (_, Some(refused)) => Some((refused.status, refused.detail.clone())),
-            (Err(refused), None) => Some(refused),
-            (Ok(_), None) => None,
+        let read = match entered {
+            Ok(_) => body
+                .into_bytes_limit(self.max_body)
+                .await
+                .map_err(|error| self.bad_body(&error)),
+            Err(refusal) => Err(refusal),
         };
-        if let Some((status, detail)) = refused {
-            let cors = engine.cors_of(&engine.catalog.current(), &plain);
-            let reply = Reply::problem(status, &detail).with_cors(cors);
-            return send(&engine, &plain, reply, log).await;
-        }
-        let reply = match body.into_bytes_limit(self.max_body).await {
+        let reply = match read {
             Ok(body) => {
                 plain.body = body;
                 answer(&engine, &plain)
             }
-            Err(error) => self.bad_body(&engine, &plain, &error),
+            // With CORS headers: a page is to see why.
+            Err((status, detail)) => {
+                let cors = engine.cors_of(&engine.catalog.current(), &plain);
+                Reply::problem(status, &detail).with_cors(cors)
+            }
         };
         send(&engine, &plain, reply, log).await
     }
 
-    /// Sends a reply when it is due.
-    async fn send(&self, request: &Request, reply: Reply, mut log: AccessLog) -> Response {
-        let Reply {
-            mut head,
-            after,
-            body,
-            framing,
-            content_length,
-            close_notify,
-            held,
-            cors,
-            allow,
-        } = reply;
-        let wire = Wire {
-            framing,
-            content_length,
-            close_notify,
-        };
-        if let Some(policy) = &cors {
-            cors::apply(policy, request, allow.as_deref(), &mut head);
+    /// The session that a request is meant for.
+    fn enter(&self, request: &PoemRequest, plain: &mut Request) -> Result<Arc<Engine>, Refusal> {
+        if let Some(refused) = request.extensions().get::<Refused>() {
+            return Err((refused.status, refused.detail.clone()));
         }
-        log.decided(head.status);
-        match body {
-            ReplyBody::Full(bytes) => {
-                self.wait(after).await;
-                log.answered(head.status, bytes.len() as u64);
-                respond::full(request, head, bytes, wire)
-            }
-            ReplyBody::Nothing(end) => {
-                self.wait(after).await;
-                let stays = matches!(end, End::Stall | End::Hold);
-                let connections = &self.engine.connections;
-                let live = stays.then(|| held.unwrap_or_else(|| connections.register(request.peer, "")));
-                respond::nothing(end, wire, live, log)
-            }
-            // No byte of it could be sent: it is not even begun.
-            ReplyBody::Stream(performance) if !respond::has_body(request, &head) => {
-                drop(performance);
-                self.wait(after).await;
-                log.answered(head.status, 0);
-                respond::full(request, head, bytes::Bytes::new(), wire)
-            }
-            ReplyBody::Stream(mut performance) => {
-                let refused = match performance.begin().await.map_err(NotBegun::reply) {
-                    Ok(()) => {
-                        head.push_gap(performance.gap());
-                        return respond::stream(request, head, *performance, wire, log);
-                    }
-                    Err(Ok(refused)) => refused,
-                    Err(Err(end)) => {
-                        drop(performance);
-                        return respond::nothing(end, wire, None, log);
-                    }
-                };
-                drop(performance);
-                Box::pin(self.send(request, refused.with_cors(cors), log)).await
-            }
-        }
+        session::take(plain)?;
+        self.sessions
+            .enter(&plain.session)
+            .map_err(|no| (no.status(), no.to_string()))
     }
 
-    /// Waits on the session's clock.
-    async fn wait(&self, after: Duration) {
-        if !after.is_zero() {
-            let mut worker = self.engine.session.clock.worker();
-            let due = worker.clock().now() + after;
-            worker.sleep_until(due).await;
-        }
-    }
-
-    /// A body too large, or one that broke off: the answer carries the CORS headers all the same.
-    fn bad_body(&self, request: &Request, error: &ReadBodyError) -> Reply {
-        let scenario = self.engine.catalog.current();
-        let reply = match error {
+    /// A body too large, or one that broke off.
+    fn bad_body(&self, error: &ReadBodyError) -> Refusal {
+        match error {
             ReadBodyError::PayloadTooLarge => {
                 let detail = format!("the body is larger than {} bytes (see --max-body)", self.max_body);
-                Reply::problem(413, &detail)
+                (413, detail)
             }
-            other => Reply::problem(400, &format!("the body could not be read: {other}")),
-        };
-        reply.with_cors(self.engine.cors_of(&scenario, request))
+            other => (400, format!("the body could not be read: {other}")),
+        }
     }
 }
 
@@ -150,7 +92,85 @@ impl Endpoint for Routes {
     type Output = Response;
 
     async fn call(&self, request: PoemRequest) -> Result<Response> {
-        Ok(self.deliver(request, |request| self.reply(request)).await)
+        Ok(self.deliver(request, reply).await)
+    }
+}
+
+/// The answer of the scenario, or of the server's own paths.
+fn reply(engine: &Engine, request: &Request) -> Reply {
+    let path = request.path.as_str();
+    if path == "/__mock" || path.starts_with("/__mock/") {
+        return own(request).with_cors(engine.catalog.current().cors.clone());
+    }
+    engine.answer(request.clone())
+}
+
+/// Sends a reply when it is due.
+async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessLog) -> Response {
+    let Reply {
+        mut head,
+        after,
+        body,
+        framing,
+        content_length,
+        close_notify,
+        held,
+        cors,
+        allow,
+    } = reply;
+    let wire = Wire {
+        framing,
+        content_length,
+        close_notify,
+    };
+    if let Some(policy) = &cors {
+        cors::apply(policy, request, allow.as_deref(), &mut head);
+    }
+    log.decided(head.status);
+    match body {
+        ReplyBody::Full(bytes) => {
+            wait(engine, after).await;
+            log.answered(head.status, bytes.len() as u64);
+            respond::full(request, head, bytes, wire)
+        }
+        ReplyBody::Nothing(end) => {
+            wait(engine, after).await;
+            let stays = matches!(end, End::Stall | End::Hold);
+            let connections = &engine.connections;
+            let live = stays.then(|| held.unwrap_or_else(|| connections.register(request.peer, "")));
+            respond::nothing(end, wire, live, log)
+        }
+        // No byte of it could be sent: it is not even begun.
+        ReplyBody::Stream(performance) if !respond::has_body(request, &head) => {
+            drop(performance);
+            wait(engine, after).await;
+            log.answered(head.status, 0);
+            respond::full(request, head, bytes::Bytes::new(), wire)
+        }
+        ReplyBody::Stream(mut performance) => {
+            let refused = match performance.begin().await.map_err(NotBegun::reply) {
+                Ok(()) => {
+                    head.push_gap(performance.gap());
+                    return respond::stream(request, head, *performance, wire, log);
+                }
+                Err(Ok(refused)) => refused,
+                Err(Err(end)) => {
+                    drop(performance);
+                    return respond::nothing(end, wire, None, log);
+                }
+            };
+            drop(performance);
+            Box::pin(send(engine, request, refused.with_cors(cors), log)).await
+        }
+    }
+}
+
+/// Waits on the session's clock.
+async fn wait(engine: &Engine, after: Duration) {
+    if !after.is_zero() {
+        let mut worker = engine.session.clock.worker();
+        let due = worker.clock().now() + after;
+        worker.sleep_until(due).await;
     }
 }
 
@@ -205,5 +225,6 @@ fn plain(request: &PoemRequest) -> Request {
             .as_socket_addr()
             .copied()
             .unwrap_or_else(|| ([0, 0, 0, 0], 0).into()),
+        session: String::new(),
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mock_sse::app::{self, Running, Settings};
-use mock_sse::clock::Clock;
+use mock_sse::clock::{Clock, Mode};
 use mock_sse::engine::Seed;
+use mock_sse::engine::sessions::SessionRules;
 use mock_sse::scenario::load::{Origin, load_seen};
 use mock_sse::server::ServerConfig;
 use mock_sse::watch::{OnReload, Watch};
@@ -30,7 +31,6 @@ pub fn serve(yaml: &str) -> ByHand {
     let origin = Origin::Text(yaml.to_owned());
     let (loaded, seen) = load_seen(&origin);
     let (scenario, _) = loaded.unwrap_or_else(|errors| panic!("{errors:?}"));
-    let clock = Clock::manual();
     let settings = Settings {
         server: ServerConfig {
             port: 0,
@@ -38,8 +38,10 @@ pub fn serve(yaml: &str) -> ByHand {
             ..ServerConfig::default()
         },
         max_body: 8_000_000,
-        clock: clock.clone(),
-        seed: Seed::Drawn(0),
+        sessions: SessionRules {
+            mode: Mode::Manual,
+            ..SessionRules::new(Seed::Drawn(0))
+        },
         farewell: None,
         origin,
         seen,
@@ -49,8 +51,8 @@ pub fn serve(yaml: &str) -> ByHand {
     let running = runtime.block_on(app::start(scenario, settings, |_| {})).unwrap();
     ByHand {
         port: running.addrs[0].port(),
+        clock: running.engine().session.clock.clone(),
         running: Some(running),
-        clock,
         runtime,
     }
 }
@@ -77,7 +79,7 @@ impl ByHand {
     pub fn streams(&self) -> usize {
         self.running
             .as_ref()
-            .map_or(0, |running| running.engine.connections.count())
+            .map_or(0, |running| running.engine().connections.count())
     }
 }
 

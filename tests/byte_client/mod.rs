@@ -6,8 +6,8 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use mock_sse::{
     app::{self, Settings},
     certs,
-    clock::Clock,
-    engine::Seed,
+    clock::{Clock, Mode},
+    engine::{Seed, sessions::SessionRules},
     scenario::{
         diagnostic::render_all,
         load::{Origin, load_seen},
@@ -62,20 +62,20 @@ pub struct Mock {
 
 /// Serves a scenario on the real clock.
 pub async fn mock(yaml: &str) -> Mock {
-    mock_on(Clock::real(), yaml).await
+    mock_on(Mode::REAL, yaml).await
 }
 
-/// Serves a scenario on this clock, with seed 7.
-pub async fn mock_on(clock: Arc<Clock>, yaml: &str) -> Mock {
-    mock_from(clock, Origin::Text(yaml.to_owned()), 7).await
+/// Serves a scenario on such a clock, with seed 7.
+pub async fn mock_on(mode: Mode, yaml: &str) -> Mock {
+    mock_from(mode, Origin::Text(yaml.to_owned()), 7).await
 }
 
 /// Serves a scenario that lies in this file.
 pub async fn mock_file(path: PathBuf) -> Mock {
-    mock_from(Clock::real(), Origin::Paths(vec![path]), 7).await
+    mock_from(Mode::REAL, Origin::Paths(vec![path]), 7).await
 }
 
-pub async fn mock_from(clock: Arc<Clock>, origin: Origin, seed: u64) -> Mock {
+pub async fn mock_from(mode: Mode, origin: Origin, seed: u64) -> Mock {
     let (loaded, seen) = load_seen(&origin);
     let (scenario, _) = loaded.unwrap_or_else(|errors| panic!("{}", render_all(&errors, false)));
     let ca = tempfile::tempdir().unwrap();
@@ -91,8 +91,10 @@ pub async fn mock_from(clock: Arc<Clock>, origin: Origin, seed: u64) -> Mock {
             ..ServerConfig::default()
         },
         max_body: 8_000_000,
-        clock,
-        seed: Seed::Drawn(seed),
+        sessions: SessionRules {
+            mode,
+            ..SessionRules::new(Seed::Drawn(seed))
+        },
         farewell: None,
         origin,
         seen,
@@ -111,8 +113,8 @@ impl Mock {
         self.running.addrs[0]
     }
 
-    pub fn clock(&self) -> &Clock {
-        &self.running.engine.session.clock
+    pub fn clock(&self) -> Arc<Clock> {
+        self.running.engine().session.clock.clone()
     }
 
     /// Moves a manual clock to when something is due next, and answers by how much that was.

@@ -5,12 +5,15 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use mock_sse::{
     certs,
-    clock::Clock,
-    engine::{Engine, Head, Reply, ReplyBody, Seed, sink::Sink},
+    clock::Mode,
+    engine::{
+        Engine, Head, Reply, ReplyBody, Seed,
+        sessions::{SessionRules, Sessions},
+        sink::Sink,
+    },
     request::Request,
     scenario::{compile, model::End},
     server::{Phase, Routes, Server, ServerConfig, ServerSink, StreamEnd, StreamSpec, TlsFiles},
-    session::Session,
     wire::Frame,
 };
 use poem::{Endpoint, EndpointExt, Request as PoemRequest, Response, Result};
@@ -63,7 +66,7 @@ impl Endpoint for Hand {
     async fn call(&self, request: PoemRequest) -> Result<Response> {
         let asked = Request::example(request.method().as_str(), request.uri().path());
         match (self.answers)(&self.engine, &asked) {
-            Answer::Reply(reply) => Ok(self.routes.deliver(request, |_| *reply).await),
+            Answer::Reply(reply) => Ok(self.routes.deliver(request, |_, _| *reply).await),
             Answer::Spec(spec) => {
                 let mut response = Response::default();
                 response.extensions_mut().insert(spec);
@@ -86,13 +89,13 @@ pub async fn start(
     tls: bool,
     answers: impl Fn(&Engine, &Request) -> Answer + Send + Sync + 'static,
 ) -> Running {
-    start_with(ServerConfig::default(), tls, Clock::real(), answers).await
+    start_with(ServerConfig::default(), tls, Mode::REAL, answers).await
 }
 
 pub async fn start_with(
     config: ServerConfig,
     tls: bool,
-    clock: Arc<Clock>,
+    mode: Mode,
     answers: impl Fn(&Engine, &Request) -> Answer + Send + Sync + 'static,
 ) -> Running {
     let ca = tls.then(|| tempfile::tempdir().unwrap());
@@ -112,9 +115,14 @@ pub async fn start_with(
     let addrs = server.local_addrs();
     let source = mock_sse::scenario::diagnostic::Source::new("scenario.yaml", SCENARIO);
     let (scenario, _) = compile(&[Arc::new(source)]).unwrap();
-    let engine = Arc::new(Engine::new(scenario, Session::new(clock), Seed::Fixed(0), None));
+    let rules = SessionRules {
+        mode,
+        ..SessionRules::new(Seed::Fixed(0))
+    };
+    let sessions = Arc::new(Sessions::new(scenario, rules, None));
+    let engine = sessions.main();
     let hand = Hand {
-        routes: Routes::new(engine.clone(), 1000),
+        routes: Routes::new(sessions, 1000),
         engine: engine.clone(),
         answers: Box::new(answers),
     };

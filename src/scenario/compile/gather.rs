@@ -10,6 +10,7 @@ use super::values;
 use crate::scenario::decode::{At, FromNode};
 use crate::scenario::diagnostic::{Diagnostic, Source, Span};
 use crate::scenario::file::ScenarioFile;
+use crate::scenario::time_of_day;
 use crate::scenario::yaml::{self, Node};
 
 /// Reads all files; what a file includes comes behind it.
@@ -98,6 +99,15 @@ pub(super) fn single<T: Clone>(
         errors.push(clash(&other.span, &first.span, &format!("`{what}`")));
     }
     Some(first.value.clone())
+}
+
+/// The time of day at which sessions begin, in milliseconds since 1970.
+pub(super) fn now(files: &[ScenarioFile], errors: &mut Vec<Diagnostic>) -> Option<u64> {
+    let text = single(files, |f| f.now.as_ref(), "now", errors)?;
+    let said = files.iter().find_map(|f| f.now.as_ref())?;
+    time_of_day::parse(&text)
+        .map_err(|why| errors.push(Diagnostic::error(&said.span, why)))
+        .ok()
 }
 
 /// Two places that say the same thing.

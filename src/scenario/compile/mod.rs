@@ -83,6 +83,7 @@ pub fn compile_with(
     let vars = gather::vars(&files, &mut errors);
     let name = gather::single(&files, |f| f.name.as_ref(), "name", &mut errors);
     let seed = gather::single(&files, |f| f.seed.as_ref(), "seed", &mut errors);
+    let now = gather::now(&files, &mut errors);
     let mut compiler = Compiler {
         errors,
         expressions: Builder::new(vars.keys().cloned().collect()),
@@ -110,6 +111,7 @@ pub fn compile_with(
     compiler.finish(Scenario {
         name,
         seed,
+        now,
         vars: Value::from(Serde(vars)),
         topics: Vec::new(),
         endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),

@@ -9,8 +9,8 @@ mod text;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::duration;
 use super::model::{CorsPolicy, Endpoint, Gap, OriginRule, Pace, Scenario, Slow, TopicSpec};
+use super::{duration, time_of_day};
 use crate::expr::{Text, Tree};
 
 pub use text::to_text;
@@ -26,6 +26,7 @@ pub fn explain(scenario: &Scenario, path: Option<&str>) -> Option<Json> {
     let mut all = Map::new();
     put(&mut all, "name", scenario.name.as_deref());
     put(&mut all, "seed", scenario.seed);
+    put(&mut all, "now", scenario.now.map(time_of_day::format));
     if !scenario.topics.is_empty() {
         let topics: Vec<Json> = scenario.topics.iter().map(topic).collect();
         all.insert("topics".into(), topics.into());

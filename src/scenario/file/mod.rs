@@ -30,6 +30,8 @@ mapping! {
         include: OneOrMany<At<String>>,
         /// Where all chance comes from, 0 to 2⁶⁴ − 1: the same seed gives the same bytes. Without one a seed is drawn at start and logged.
         seed: At<u64>,
+        /// The time of day (RFC 3339) at which every session begins: what `now` says then. Without it the real time.
+        now: At<String>,
         /// Constants, seen in expressions as `vars.name`.
         vars: Entries<Anything>,
         /// Which web pages of other origins may read the answers.

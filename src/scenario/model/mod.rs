@@ -133,6 +133,8 @@ pub struct Scenario {
     pub name: Option<String>,
     /// Its seed, if it sets one.
     pub seed: Option<u64>,
+    /// The time of day at which sessions begin, in milliseconds since 1970, if it sets one.
+    pub now: Option<u64>,
     /// Its constants.
     pub vars: Value,
     /// Its topics.
