@@ -57,15 +57,13 @@ impl Watch {
             last.1 = Some(at);
         }
         if let (Some(began), true) = (running.began, self.failure.is_none()) {
-            self.hung_up(
-                rules.e,
-                number,
-                running.nth,
-                at.saturating_sub(last_write.unwrap_or(began)),
-                by,
-            );
-            if self.failure.is_none() {
-                self.left(rules.e, &client, running.nth, by);
+            let took = at.saturating_sub(last_write.unwrap_or(began));
+            match hung_up(rules.e, number, running.nth, took, by) {
+                Some(wrong) => self.fail(wrong, Some(&client)),
+                None if by == EndedBy::Client && rules.e.is_about(running.nth) => {
+                    self.group(&client).done(rules.e, running.nth, Kind::HangsUp);
+                }
+                None => {}
             }
         }
         if let (Some(next), true) = (running.next, self.failure.is_none()) {
@@ -73,41 +71,6 @@ impl Watch {
             self.correct(next.asking.number, |line| line.gap = Some(gap));
             self.gap_known(rules, &client, &next.asking, gap);
         }
-    }
-
-    fn left(&mut self, e: &Expectation, client: &str, nth: u64, by: EndedBy) {
-        if by == EndedBy::Client && e.is_about(nth) {
-            self.group(client).done(e, nth, Kind::HangsUp);
-        }
-    }
-
-    /// Whether the client itself has left a stream, and in time.
-    fn hung_up(&mut self, e: &Expectation, number: u64, nth: u64, took: Duration, by: EndedBy) {
-        let Some(limit) = e.hangs_up.filter(|_| e.is_about(nth)) else {
-            return;
-        };
-        let late = took > limit;
-        // A stream that ends before its time is up says nothing of the client, unless it is the one meant.
-        if !late && (by == EndedBy::Client || e.nth.is_empty()) {
-            return;
-        }
-        let came = format!(
-            "was {} {} after its last event",
-            by.describe(),
-            words::seconds(took)
-        );
-        let wrong = Mismatch {
-            expected: words::hangs_up(e).unwrap_or_default(),
-            came: format!("#{number} {came}"),
-        };
-        let client = self.client_in_lines(number);
-        self.fail(wrong, client.as_ref());
-    }
-
-    fn client_in_lines(&self, number: u64) -> Option<std::sync::Arc<str>> {
-        let has = |lines: &std::collections::VecDeque<Line>| lines.iter().any(|line| line.number == number);
-        let found = self.clients.iter().find(|(_, client)| has(&client.lines));
-        found.map(|(name, _)| name.clone())
     }
 
     /// A stream stays open, but nothing more comes: from now on the time runs for its client.
@@ -180,4 +143,18 @@ impl Watch {
         let times = open.map(|deadline| deadline + AFTER).chain(within).chain(hold);
         times.filter(|time| *time > now).min()
     }
+}
+
+/// What is wrong with how a client has left a stream, so long after its last event.
+fn hung_up(e: &Expectation, number: u64, nth: u64, took: Duration, by: EndedBy) -> Option<Mismatch> {
+    let limit = e.hangs_up.filter(|_| e.is_about(nth))?;
+    // A stream that ends before its time is up says nothing of the client, unless it is the one meant.
+    if took <= limit && (by == EndedBy::Client || e.nth.is_empty()) {
+        return None;
+    }
+    let (how, took) = (by.describe(), words::seconds(took));
+    Some(Mismatch {
+        expected: words::hangs_up(e)?,
+        came: format!("#{number} was {how} {took} after its last event"),
+    })
 }
