@@ -93,9 +93,8 @@ impl Play {
         };
         let client = query.and_then(|q| q.strip_prefix("c=")).unwrap_or("");
         let key = DrawKey {
-            seed: 1,
-            endpoint: "",
-            client: "",
+            endpoint: String::new(),
+            client: String::new(),
             attempt: 1,
         };
         let scope = RequestScope::new(
@@ -103,7 +102,7 @@ impl Play {
             self.scenario.vars.clone(),
             1,
             Vec::new(),
-            Draw::new(&key, Purpose::Data),
+            Draw::new(1, &key, Purpose::Data),
             Arc::new(NoTopics),
             Arc::new(NoState),
         );
