@@ -22,7 +22,8 @@ endpoints:
   - { name: orders, path: /orders, client: request.query.c, stream: [{ data: x }] }
   - { path: /orders, method: POST, client: request.query.c, status: 202 }
   - { path: /login, method: POST, status: 204 }
-";
+expect:
+  - ";
 
 struct NoTopics;
 
@@ -50,7 +51,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn scenario(expect: &str) -> Arc<Scenario> {
-    let yaml = format!("{ENDPOINTS}expect:\n  - {expect}\n");
+    let yaml = format!("{ENDPOINTS}{expect}\n");
     let sources = [Arc::new(Source::new("test.yaml", yaml))];
     match mock_sse::scenario::compile(&sources) {
         Ok((scenario, warnings)) => {
@@ -61,16 +62,17 @@ fn scenario(expect: &str) -> Arc<Scenario> {
     }
 }
 
-impl Play {
-    fn of(expect: &str) -> Play {
-        let scenario = scenario(expect);
-        Play {
-            judge: Judge::new(scenario.clone()),
-            scenario,
-            number: 0,
-        }
+/// A scenario with these expectations, in which nothing has happened.
+fn play_of(expect: &str) -> Play {
+    let scenario = scenario(expect);
+    Play {
+        judge: Judge::new(scenario.clone()),
+        scenario,
+        number: 0,
     }
+}
 
+impl Play {
     /// A request: `GET /orders?c=a`, then `name: value` of headers, then an empty line and a body.
     fn request(&mut self, at: u64, text: &str) -> u64 {
         self.number += 1;
@@ -206,7 +208,7 @@ impl Play {
 
 #[test]
 fn requests_are_counted() {
-    let mut play = Play::of("{ request: GET /orders, count: 2 }");
+    let mut play = play_of("{ request: GET /orders, count: 2 }");
     assert_eq!((play.state(0), play.change(0)), (State::Open, None));
     play.stream(0, 10, "GET /orders", None);
     play.request(20, "POST /orders");
@@ -216,7 +218,7 @@ fn requests_are_counted() {
     play.request(70, "GET /orders");
     play.fails(80, "count-too-many");
 
-    let mut play = Play::of("{ request: GET /orders, count: { min: 1, max: 2 } }");
+    let mut play = play_of("{ request: GET /orders, count: { min: 1, max: 2 } }");
     assert_eq!(play.state(0), State::Open);
     play.request(0, "GET /orders");
     assert_eq!(play.state(0), State::Met);
@@ -227,7 +229,7 @@ fn requests_are_counted() {
 
 #[test]
 fn what_is_never_to_come_is_watched_for_a_while() {
-    let mut play = Play::of("{ name: no admin, request: \"ANY /admin/{rest...}\", count: 0, for: 1s }");
+    let mut play = play_of("{ name: no admin, request: \"ANY /admin/{rest...}\", count: 0, for: 1s }");
     assert_eq!((play.state(5000), play.change(5000)), (State::Open, None));
     play.request(6000, "GET /orders");
     assert_eq!((play.state(6000), play.change(6000)), (State::Open, Some(7000)));
@@ -238,7 +240,7 @@ fn what_is_never_to_come_is_watched_for_a_while() {
 
 #[test]
 fn endpoints_are_meant_by_their_names() {
-    let mut play = Play::of("{ request: orders }");
+    let mut play = play_of("{ request: orders }");
     play.request(0, "POST /orders");
     play.lacks(0, "name-never-asked");
     play.request(0, "GET /orders");
@@ -248,7 +250,7 @@ fn endpoints_are_meant_by_their_names() {
 #[test]
 fn an_order_is_kept() {
     let order = "{ order: [POST /login, GET /orders, POST /orders], per: client }";
-    let mut play = Play::of(order);
+    let mut play = play_of(order);
     for (at, request) in [(0, "POST /login"), (1, "GET /orders"), (2, "GET /other")] {
         play.request(at, request);
     }
@@ -263,7 +265,7 @@ fn an_order_is_kept() {
 #[test]
 fn a_storm_is_noticed() {
     let expect = "{ request: GET /orders, rate: { at_most: 2, per: 1s } }";
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     for at in [0, 500, 1000, 1500] {
         play.request(at, "GET /orders");
     }
@@ -275,7 +277,7 @@ fn a_storm_is_noticed() {
 #[test]
 fn the_nth_request_resumes() {
     let expect = "{ request: GET /orders, nth: [2, 3], last_event_id: \"2\" }";
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     play.stream(0, 1, "GET /orders", None);
     play.stream(2, 3, "GET /orders\nlast-event-id: 2", None);
     play.lacks(3, "nth-missing");
@@ -283,7 +285,7 @@ fn the_nth_request_resumes() {
     play.begin(number, 4);
     play.fails(5, "last-event-id");
 
-    let mut play = Play::of("{ request: GET /orders, nth: 1, last_event_id: \"\" }");
+    let mut play = play_of("{ request: GET /orders, nth: 1, last_event_id: \"\" }");
     play.request(0, "GET /orders\nlast-event-id: 7");
     play.fails(5, "last-event-id-unwanted");
 }
@@ -291,7 +293,7 @@ fn the_nth_request_resumes() {
 #[test]
 fn headers_and_bodies_are_compared() {
     let expect = "{ request: POST /orders, headers: { X-User: ann, cookie: ~ }, body: { a: [1, x] } }";
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     let good = "POST /orders\nx-user: ann\n\n{ \"a\" : [1, \"x\"] }";
     play.request(0, good);
     assert_eq!(play.state(0), State::Met);
@@ -302,11 +304,11 @@ fn headers_and_bodies_are_compared() {
         ("POST /orders\nx-user: ann\ncookie: a=b", "header-unwanted"),
         ("POST /orders\nx-user: ann\n\n{\"a\":[1]}", "body-json"),
     ] {
-        let mut play = Play::of(expect);
+        let mut play = play_of(expect);
         play.request(0, request);
         play.fails(0, name);
     }
-    let mut play = Play::of("{ request: POST /orders, body: 012 }");
+    let mut play = play_of("{ request: POST /orders, body: 012 }");
     play.request(0, "POST /orders\n\n012");
     assert_eq!(play.state(0), State::Met);
     play.request(0, "POST /orders\n\na\n\u{1}b");
@@ -315,7 +317,7 @@ fn headers_and_bodies_are_compared() {
 
 #[test]
 fn a_body_is_sent_again() {
-    let mut play = Play::of("{ request: POST /orders, same_body: true, per: client }");
+    let mut play = play_of("{ request: POST /orders, same_body: true, per: client }");
     play.request(0, "POST /orders?c=a\n\none");
     assert_eq!(play.state(0), State::Open);
     play.request(1, "POST /orders?c=a\n\none");
@@ -328,7 +330,7 @@ fn a_body_is_sent_again() {
 
 #[test]
 fn an_expression_looks_at_requests_and_gaps() {
-    let mut play = Play::of("{ request: GET /orders, where: request.query.c == 'a' and nth < 3 }");
+    let mut play = play_of("{ request: GET /orders, where: request.query.c == 'a' and nth < 3 }");
     play.request(0, "GET /orders?c=a");
     play.request(1, "GET /orders?c=a");
     assert_eq!(play.state(1), State::Met);
@@ -336,7 +338,7 @@ fn an_expression_looks_at_requests_and_gaps() {
     play.fails(3, "where");
 
     // The gap is known only when the connection before has ended, even if that is noticed late.
-    let mut play = Play::of("{ request: GET /orders, nth: 2, where: gap >= 1000 and gap < 2000 }");
+    let mut play = play_of("{ request: GET /orders, nth: 2, where: gap >= 1000 and gap < 2000 }");
     let first = play.request(0, "GET /orders");
     play.begin(first, 0);
     play.request(2500, "GET /orders");
@@ -348,7 +350,7 @@ fn an_expression_looks_at_requests_and_gaps() {
 #[test]
 fn a_client_comes_back_when_it_was_told_to() {
     let expect = "{ request: GET /orders, gap: { about: retry, within: 100ms } }";
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     play.stream(0, 1000, "GET /orders", Some(2000));
     play.lacks(1500, "gap-never");
     play.stream(2950, 3000, "GET /orders", None);
@@ -361,7 +363,7 @@ fn a_client_comes_back_when_it_was_told_to() {
     play.request(13_060, "GET /orders");
     play.fails(13_060, "gap-about-retry");
 
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     play.stream(0, 1000, "GET /orders", None);
     play.request(3000, "GET /orders");
     play.fails(3000, "gap-retry-unknown");
@@ -377,18 +379,18 @@ fn gaps_have_bounds() {
     ] {
         let expect = format!("{{ request: GET /orders, nth: 2, gap: {gap} }}");
         for (came, expected) in [(wrong, State::Failed), (2000, State::Met)] {
-            let mut play = Play::of(&expect);
+            let mut play = play_of(&expect);
             play.stream(0, 1000, "GET /orders", None);
             play.request(1000 + came, "GET /orders");
             assert_eq!(play.state(5000), expected, "{gap} {came}");
         }
     }
-    let mut play = Play::of("{ request: GET /orders, gap: { about: 2s, at_least: 1900ms } }");
+    let mut play = play_of("{ request: GET /orders, gap: { about: 2s, at_least: 1900ms } }");
     play.stream(0, 1000, "GET /orders", None);
     play.request(2500, "GET /orders");
     play.fails(5000, "gap");
     // A client of its own has had no connection.
-    let mut play = Play::of("{ request: GET /orders, nth: 2, gap: { at_least: 1s } }");
+    let mut play = play_of("{ request: GET /orders, nth: 2, gap: { at_least: 1s } }");
     play.stream(0, 1000, "GET /orders?c=a", None);
     play.request(2500, "GET /orders?c=b");
     play.fails(5000, "gap-of-a-new-client");
@@ -396,7 +398,7 @@ fn gaps_have_bounds() {
 
 #[test]
 fn a_client_backs_off() {
-    let mut play = Play::of("{ request: GET /orders, gap: { growing: true } }");
+    let mut play = play_of("{ request: GET /orders, gap: { growing: true } }");
     for at in [0, 1000, 3000] {
         let state = if at == 3000 { State::Open } else { play.state(at) };
         assert_eq!((play.state(at), state), (State::Open, State::Open));
@@ -411,7 +413,7 @@ fn a_client_backs_off() {
 #[test]
 fn a_client_stays_away_when_it_is_told_to() {
     let expect = "{ request: GET /orders, per: client, nothing_after: 204, for: 1s }";
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     play.stream(0, 100, "GET /orders?c=a", None);
     play.lacks(200, "nothing-after-missing");
     let number = play.request(300, "GET /orders?c=a");
@@ -428,7 +430,7 @@ fn a_client_stays_away_when_it_is_told_to() {
 #[test]
 fn a_client_hangs_up() {
     let expect = "{ request: GET /orders, hangs_up: 2s }";
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     let number = play.request(0, "GET /orders");
     play.begin(number, 0);
     assert_eq!((play.state(9000), play.change(9000)), (State::Open, None));
@@ -443,7 +445,7 @@ fn a_client_hangs_up() {
     play.fails(20_000, "hangs-up-late");
 
     // A stream that is held open has had its last event: the time runs.
-    let mut play = Play::of(expect);
+    let mut play = play_of(expect);
     let number = play.request(0, "GET /orders");
     play.begin(number, 0);
     assert!(play.judge.waits_for_silence());
@@ -457,7 +459,7 @@ fn a_client_hangs_up() {
 
 #[test]
 fn time_is_up() {
-    let mut play = Play::of("{ request: orders, count: { min: 2 }, within: 10s }");
+    let mut play = play_of("{ request: orders, count: { min: 2 }, within: 10s }");
     assert_eq!((play.state(60_000), play.change(60_000)), (State::Open, None));
     play.request(60_000, "POST /login");
     play.request(61_000, "GET /orders");
@@ -469,7 +471,7 @@ fn time_is_up() {
     // Too late; and in time, which stays so.
     play.request(70_500, "GET /orders");
     assert_eq!(play.state(70_500), State::Failed);
-    let mut play = Play::of("{ request: orders, count: { min: 2 }, within: 10s }");
+    let mut play = play_of("{ request: orders, count: { min: 2 }, within: 10s }");
     play.request(0, "GET /orders");
     play.request(10_000, "GET /orders");
     assert_eq!((play.state(20_000), play.change(20_000)), (State::Met, None));
@@ -477,7 +479,7 @@ fn time_is_up() {
 
 #[test]
 fn each_client_is_held_to_it() {
-    let mut play = Play::of("{ request: GET /orders, per: client, nth: 2, last_event_id: \"1\" }");
+    let mut play = play_of("{ request: GET /orders, per: client, nth: 2, last_event_id: \"1\" }");
     play.lacks(0, "no-client");
     for client in ["a", "b"] {
         play.stream(0, 1, &format!("GET /orders?c={client}"), None);
@@ -490,7 +492,7 @@ fn each_client_is_held_to_it() {
 
 #[test]
 fn clients_and_evidence_are_bounded() {
-    let mut play = Play::of("{ request: GET /orders, same_body: true }");
+    let mut play = play_of("{ request: GET /orders, same_body: true }");
     for n in 0..10_000 {
         play.stream(n, n + 1, &format!("GET /orders?c={n}"), None);
     }
@@ -505,7 +507,7 @@ fn clients_and_evidence_are_bounded() {
 
 #[test]
 fn a_judge_goes_on_if_the_same_is_expected() {
-    let play = Play::of("{ request: GET /orders, where: nth > 0, count: 2 }");
+    let play = play_of("{ request: GET /orders, where: nth > 0, count: 2 }");
     let same = |expect| play.judge.same(&scenario(expect));
     assert!(same("{ count: 2, request: GET /orders, where: nth > 0 }"));
     assert!(!same("{ request: GET /orders, where: nth > 1, count: 2 }"));
@@ -516,7 +518,7 @@ fn a_judge_goes_on_if_the_same_is_expected() {
 fn the_verdict_comes_as_json_and_as_junit_too() {
     let all = "{ name: \"<a> & \\\"b\\\"\", request: GET /orders, nth: 1, last_event_id: \"2\" }\
                \n  - { request: POST /login }\n  - { request: GET /orders, count: { min: 1 } }";
-    let mut play = Play::of(all);
+    let mut play = play_of(all);
     let number = play.request(1500, "GET /orders?c=<\u{1}>\nlast-event-id: ]]>");
     play.begin(number, 1500);
     play.end(number, 2000, EndedBy::Fault, None, None);

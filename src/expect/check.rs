@@ -88,7 +88,7 @@ impl Asking {
         scope.bind("nth", Value::from(self.nth));
         let came = match all.holds(condition, &scope, self.moment) {
             Ok(true) => return None,
-            Ok(false) => "does not".to_owned(),
+            Ok(false) => "did not".to_owned(),
             Err(error) => format!("could not be asked: {}", quoted(&error.0)),
         };
         let clause = words::condition(condition.source());

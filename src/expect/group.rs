@@ -85,7 +85,7 @@ impl Group {
         {
             return Some(Mismatch {
                 expected: words::count(e, count),
-                came: format!("#{number} is the {}", words::ordinal(self.count)),
+                came: format!("#{number} is the {} request", words::ordinal(self.count)),
             });
         }
         self.rate(e, number, at)
@@ -163,14 +163,15 @@ impl Group {
 /// Why something could not be checked yet.
 fn unchecked(e: &Expectation, nth: u64, wanted: u8) -> String {
     let is = |kind: Kind| wanted & kind.bit() != 0;
-    let who = match nth {
-        0 => "no client".to_owned(),
-        nth => format!("at the {} request, no client", words::ordinal(nth)),
+    let who = match (nth, e.per_client) {
+        (0, false) => "no client has".to_owned(),
+        (0, true) => "the client has not".to_owned(),
+        (nth, _) => format!("at the {} request, its client has not", words::ordinal(nth)),
     };
     match () {
-        () if is(Kind::Gap) => format!("{who} has come back after its connection had ended"),
-        () if is(Kind::SameBody) => format!("{who} has come again"),
-        () if is(Kind::Growing) => format!("{who} has come back twice after its connection had ended"),
+        () if is(Kind::Gap) => format!("{who} come back after its connection had ended"),
+        () if is(Kind::SameBody) => format!("{who} come again"),
+        () if is(Kind::Growing) => format!("{who} come back twice after its connection had ended"),
         () if is(Kind::NothingAfter) => match (nth, e.nothing_after.unwrap_or_default()) {
             (0, status) => format!("no request has been answered with {status}"),
             (nth, status) => format!(
@@ -178,7 +179,7 @@ fn unchecked(e: &Expectation, nth: u64, wanted: u8) -> String {
                 words::ordinal(nth)
             ),
         },
-        () if is(Kind::HangsUp) => format!("{who} has left a stream by itself"),
+        () if is(Kind::HangsUp) => format!("{who} left a stream by itself"),
         () => "it could not be checked".to_owned(),
     }
 }

@@ -210,7 +210,7 @@ impl Watch {
         match same {
             Some(true) => self.group(client).done(e, asking.nth, Kind::SameBody),
             Some(false) => {
-                let came = "has another one";
+                let came = "had another body";
                 return Some(Mismatch::of(e, &words::same_body(), a.number, came));
             }
             None if e.same_body && !e.nth.is_empty() => {

@@ -17,7 +17,7 @@ pub fn sentence(e: &Expectation) -> String {
     parts.extend(rate(e));
     let clauses = clauses(e);
     if !clauses.is_empty() {
-        parts.push(format!("{} {}", one(e), clauses.join(", ")));
+        parts.push(format!("{} {}", one(e), listed(&clauses)));
     }
     parts.extend(nothing_after(e));
     parts.extend(hangs_up(e));
@@ -95,10 +95,26 @@ pub(super) fn one(e: &Expectation) -> String {
     match e.nth.as_slice() {
         [] => format!("each request to {name}"),
         [nth] => format!("the {} request to {name}", ordinal(*nth)),
-        [all @ .., last] => {
+        all => {
             let all: Vec<String> = all.iter().map(|n| ordinal(*n)).collect();
-            format!("the {} and {} request to {name}", all.join(", "), ordinal(*last))
+            format!("each of the {} requests to {name}", listed(&all))
         }
+    }
+}
+
+/// The same for what need not happen to all of them.
+fn any(e: &Expectation) -> String {
+    match e.nth.as_slice() {
+        [] => format!("a request to {}", subject(e)),
+        _ => one(e),
+    }
+}
+
+/// "a", "a and b", "a, b and c".
+fn listed(all: &[String]) -> String {
+    match all {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        all => all.concat(),
     }
 }
 
@@ -158,9 +174,9 @@ pub(super) fn gap(gap: &GapRule) -> String {
     let tolerance = time(gap.within);
     match gap.about {
         Some(About::Retry) => {
-            bounds.push(format!("the reconnection time, give or take {tolerance},"));
+            bounds.push(format!("about the reconnection time (give or take {tolerance})"));
         }
-        Some(About::Time(about)) => bounds.push(format!("{}, give or take {tolerance},", time(about))),
+        Some(About::Time(about)) => bounds.push(format!("about {} (give or take {tolerance})", time(about))),
         None => {}
     }
     bounds.extend(gap.at_least.map(|t| format!("at least {}", time(t))));
@@ -178,16 +194,19 @@ pub(super) fn growing() -> String {
 pub(super) fn nothing_after(e: &Expectation) -> Option<String> {
     let status = e.nothing_after?;
     Some(format!(
-        "once {} is answered with {status}, the client stays away",
-        one(e)
+        "once {} is answered with {status}, its client stays away",
+        any(e)
     ))
 }
 
 pub(super) fn hangs_up(e: &Expectation) -> Option<String> {
     let limit = time(e.hangs_up?);
+    let stream = match e.nth.as_slice() {
+        [] => format!("each stream of {}", subject(e)),
+        _ => format!("the stream of {}", one(e)),
+    };
     Some(format!(
-        "the client leaves the stream of {} within {limit} of its last event",
-        one(e)
+        "the client leaves {stream} within {limit} of its last event"
     ))
 }
 

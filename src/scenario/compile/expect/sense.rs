@@ -53,11 +53,9 @@ impl Compiler<'_> {
                 self.error_hint(span, "`nth` names no request", "leave it out, or write a number");
             } else if checks.is_empty() {
                 let message = "`nth` says which request is checked, but nothing is checked of it";
-                self.error_hint(
-                    span,
-                    message,
-                    "add for example `last_event_id`; or write `count: { min: 3 }`",
-                );
+                let least = list.0.iter().map(|at| at.value).max().unwrap_or_default();
+                let hint = format!("add for example `last_event_id`; or write `count: {{ min: {least} }}`");
+                self.error_hint(span, message, hint);
             }
         }
         for nth in nth.into_iter().flat_map(|list| &list.0) {
