@@ -488,6 +488,15 @@ fn each_client_is_held_to_it() {
     play.lacks(3, "one-client-missing");
     play.request(4, "GET /orders?c=b\nlast-event-id: 0");
     play.fails(4, "one-client-wrong");
+
+    let mut play = play_of("{ request: GET /orders, per: client, count: { max: 2 } }");
+    assert_eq!(play.state(0), State::Open);
+    for client in ["a", "b", "b", "a"] {
+        play.request(0, &format!("GET /orders?c={client}"));
+        assert_eq!(play.state(0), State::Met);
+    }
+    play.request(0, "GET /orders?c=b");
+    assert_eq!(play.state(0), State::Failed);
 }
 
 #[test]

@@ -97,12 +97,12 @@ impl Judge {
         self.each(a.at, |watch, rules| {
             let before = watch.before(rules.e, a.client);
             watch.arrived(rules, a);
-            // A client that has just come had met nothing.
+            // A client that has just come stood where all begin.
             let fresh = before
                 .is_none()
                 .then(|| watch.before(rules.e, a.client))
                 .flatten();
-            before.or(fresh.map(|(name, _)| (name, false)))
+            before.or(fresh.map(|(name, _)| (name, Watch::begins_met(rules.e))))
         });
     }
 

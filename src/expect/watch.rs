@@ -339,6 +339,11 @@ impl Watch {
         Some((name.clone(), group.met(e)))
     }
 
+    /// Whether a client that has done nothing yet has met it.
+    pub fn begins_met(e: &Expectation) -> bool {
+        Group::new(e).met(e)
+    }
+
     /// Whose request it is, if it has not ended.
     pub fn client_of(&self, number: u64) -> Option<Arc<str>> {
         self.running.get(&number).map(|running| running.client.clone())
