@@ -21,6 +21,17 @@ pub struct DrawKey {
     pub attempt: u64,
 }
 
+impl DrawKey {
+    /// The first request to an endpoint, where the session counts as one client.
+    pub fn first(endpoint: impl Into<String>) -> DrawKey {
+        DrawKey {
+            endpoint: endpoint.into(),
+            client: String::new(),
+            attempt: 1,
+        }
+    }
+}
+
 /// What numbers are drawn for. Each purpose has its own sequence, so that a change in one
 /// (a longer delay, another split) leaves the others as they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 
 const ESCAPE: u32 = 0x10_FF00;
+/// The first byte of every character from U+100000 on in UTF-8.
+const ESCAPE_LEAD: u8 = 0xF4;
 
 /// The text form of any bytes.
 pub fn from_bytes(bytes: &[u8]) -> String {
@@ -30,7 +32,8 @@ pub fn from_bytes(bytes: &[u8]) -> String {
 
 /// The bytes a text form stands for. Text without escapes is borrowed.
 pub fn to_bytes(text: &str) -> Cow<'_, [u8]> {
-    if !text.chars().any(is_escape) {
+    // Their first byte is rare: most texts are not looked at character by character.
+    if memchr::memchr(ESCAPE_LEAD, text.as_bytes()).is_none() || !text.chars().any(is_escape) {
         return Cow::Borrowed(text.as_bytes());
     }
     let mut out = Vec::with_capacity(text.len());

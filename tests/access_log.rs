@@ -103,7 +103,8 @@ fn json_lines_tell_how_every_request_went() {
         json(r#"{"status":201,"bytes":5,"ended":"answered"}"#),
     );
     curl(&[&url("http", "/broken")]);
-    let failed = "failed: undefined value: this value is missing; give it another with `| default(…)`";
+    let failed = "failed: scenario.yaml:7: undefined value: this value is missing; give it another with \
+                  `| default(…)` (in `x{{ request.query.nope }}`)";
     check(
         &server,
         "/broken",

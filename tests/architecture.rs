@@ -116,7 +116,7 @@ fn only_the_clock_sleeps() {
         "board.rs",
         "state.rs",
         "session.rs",
-        "play.rs",
+        "play",
         "app.rs",
     ];
     nowhere(
@@ -135,7 +135,7 @@ fn only_the_server_names_poem_and_hyper() {
         "clock.rs",
         "watch.rs",
         "cli",
-        "play.rs",
+        "play",
         "testing.rs",
         "certs.rs",
     ];

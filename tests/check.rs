@@ -323,3 +323,22 @@ fn as_json(file: &Path) -> serde_json::Value {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(&fs::read_to_string(file).unwrap(), options).unwrap()
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_beside_a_scenario_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path().join("pipe.yaml"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let scenario = "include: pipe.yaml\nendpoints: [{ path: /a, file: pipe.yaml }]\n";
+    fs::write(folder.path().join("a.yaml"), scenario).unwrap();
+    let (code, text) = check(&["a.yaml"], folder.path());
+    assert_eq!(
+        (code, text.matches("`pipe.yaml` is no regular file").count()),
+        (1, 2),
+        "{text}"
+    );
+}

@@ -293,12 +293,13 @@ endpoints:
         &[],
     );
     for (method, path, reason) in [
-        ("GET", "/body", "this value is missing"),
-        ("GET", "/let", "this value is missing"),
-        ("GET", "/status?code=99", "`99` is no status code"),
+        ("GET", "/body", ":4: undefined value: this value is missing"),
+        ("GET", "/body", "(in `x{{ request.query.nope }}`)"),
+        ("GET", "/let", ":5: this value is missing"),
+        ("GET", "/status?code=99", ":6: `99` is no status code"),
         ("GET", "/status?code=", "is no status code"),
         ("GET", "/header", "this value is missing"),
-        ("GET", "/when", "at least one entry"),
+        ("GET", "/when", ":8: pick() needs a list with at least one entry"),
         ("POST", "/publish?t=nowhere", "there is no topic `nowhere`"),
         ("GET", "/first?t=nowhere", "there is no topic `nowhere`"),
     ] {
@@ -319,6 +320,15 @@ endpoints:
             "{path}: no terminating chunk, nothing further"
         );
         server.log.wait_for_times("failed: ", n + 1);
+    }
+    let log = server.log.wait_for_times("failed: ", 4);
+    for told in [
+        "GET /data: failed: ",
+        ":11: undefined value: ",
+        "GET /wait: failed: ",
+        " (in `nonsense{{ 1 }}`)",
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
     }
     assert_eq!(server.open("/first-after", &[]).rest().unwrap(), b"");
 }

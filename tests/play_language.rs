@@ -170,3 +170,11 @@ endpoints: [{{ path: /x, {with}, stream: [{{ follow: {{ topic: t, limit: 3 }} }}
         assert_eq!(data, ["data: a", "data: b", "data: c"], "{with}");
     }
 }
+
+#[test]
+fn play_prints_no_body_where_there_is_none() {
+    for status in ["204", "205", "304"] {
+        let yaml = format!("endpoints: [{{ path: /x, status: {status}, stream: [{{ data: never }}] }}]");
+        assert_eq!(played(&yaml, "1"), "");
+    }
+}

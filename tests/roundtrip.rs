@@ -51,11 +51,7 @@ fn splits() -> [SplitAt; 6] {
 }
 
 fn draw() -> Draw {
-    let key = DrawKey {
-        endpoint: "GET /#0".into(),
-        client: String::new(),
-        attempt: 1,
-    };
+    let key = DrawKey::first("GET /#0");
     Draw::new(1, &key, Purpose::Wire)
 }
 

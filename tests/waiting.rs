@@ -87,6 +87,17 @@ endpoints:
 }
 
 #[test]
+fn who_waits_for_clients_goes_on_though_the_others_have_left_again() {
+    let scenario = "endpoints: [{ path: /pair, stream: [{ wait_for: { clients: 3 } }, { data: all }] }]";
+    let server = serve(scenario, &[]);
+    for _ in 0..20 {
+        let mut streams: Vec<Stream> = (0..3).map(|_| server.open("/pair", &[])).collect();
+        let got = streams.iter_mut().map(|stream| (next(stream), stream.event()));
+        assert!(got.into_iter().all(|got| got == ("data: all".into(), None)));
+    }
+}
+
+#[test]
 fn a_stream_waits_for_clients_and_for_messages() {
     let server = serve(
         r#"

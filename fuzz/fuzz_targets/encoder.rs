@@ -82,11 +82,7 @@ fuzz_target!(|input: Input| {
         .iter()
         .for_each(|event| bytes.extend(encode(event, &style)));
     let expected = outcome(expected(&events));
-    let key = DrawKey {
-        endpoint: String::new(),
-        client: String::new(),
-        attempt: 1,
-    };
+    let key = DrawKey::first("");
     assert_eq!(outcome(Parser::parse(&bytes)), expected);
     for how in input.splits() {
         let mut parser = Parser::default();

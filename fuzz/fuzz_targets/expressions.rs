@@ -4,33 +4,15 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use mock_sse::expr::{Builder, Moment, NoState, RequestScope, TopicView, to_json};
+use mock_sse::expr::{Builder, Moment, NoState, NoTopics, RequestScope, to_json};
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
-
-struct NoTopics;
-
-impl TopicView for NoTopics {
-    fn clients(&self, _: &str) -> u64 {
-        0
-    }
-    fn count(&self, _: &str) -> u64 {
-        0
-    }
-    fn last(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 fn scope() -> RequestScope {
     let mut request = Request::example("POST", "/a/b");
     request.query = Some("q=%E2%98%83%ff&l[]=1&l[]=2".into());
     request.body = r#"{"a": [1, 2.5, null], "b": {"c": "d"}}"#.into();
-    let key = DrawKey {
-        endpoint: "POST /a/b#0".into(),
-        client: String::new(),
-        attempt: 1,
-    };
+    let key = DrawKey::first("POST /a/b#0");
     let draw = Draw::new(1, &key, Purpose::Data);
     let names = vec![("room".into(), "r1".into())];
     let (topics, state) = (Arc::new(NoTopics), Arc::new(NoState));

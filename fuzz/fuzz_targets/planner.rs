@@ -9,7 +9,7 @@ use std::time::Duration;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use mock_sse::event::Event;
-use mock_sse::expr::{NoState, RequestScope, TopicView};
+use mock_sse::expr::{NoState, NoTopics, RequestScope};
 use mock_sse::plan::{BranchId, Chance, Cue, Plan};
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
@@ -24,8 +24,17 @@ const MOST_CUES: usize = 300;
 struct Input {
     seed: u8,
     wire: u8,
+    look: Look,
     steps: Vec<Step>,
     moves: Vec<(Move, u8)>,
+}
+
+/// What must change nothing; one at a time, as it may go far.
+#[derive(Debug, Arbitrary)]
+enum Look {
+    Measure,
+    UnknownId,
+    KnownId,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -159,6 +168,9 @@ const WIRES: &[&str] = &[
 const ENDS: &[&str] = &["close", "cut", "reset", "stall", "hold"];
 const AWAITED: &[&str] = &["signal: go", "signal: 's{{ n }}'", "clients: 2", "publish: t"];
 
+const FINALLY: &str = "[ { let: { n: '{{ n }}!' } }, { set: { a: '{{ n }}' } }, \
+    { if: seq > 1, then: [ signal: '{{ n }}' ] }, { publish: { topic: t, data: '{{ elapsed }}' } } ]";
+
 fn one<'l>(list: &[&'l str], which: u8) -> &'l str {
     list[usize::from(which) % list.len()]
 }
@@ -171,12 +183,45 @@ fn maybe(key: &str, list: &[&str], which: u8) -> String {
     }
 }
 
-fn steps(all: &[Step], depth: usize) -> String {
-    let all = if depth > 6 { &[] } else { all };
+/// Where steps stand.
+#[derive(Clone, Copy)]
+struct Room {
+    depth: usize,
+    /// All of it is one write: nothing in there takes time.
+    single: bool,
+}
+
+impl Room {
+    /// What is inside a step of this room.
+    fn inner(self) -> Room {
+        let depth = self.depth + 1;
+        Room { depth, ..self }
+    }
+
+    fn takes(self, step: &Step) -> bool {
+        use Step::{Choose, Event, ForEach, If, Let, Raw, Repeat, Set};
+        let timeless = matches!(
+            step,
+            Event { .. } | Raw(_) | Repeat { .. } | ForEach { .. } | Choose(_) | If { .. } | Let(_) | Set(_)
+        );
+        timeless || !self.single
+    }
+
+    /// A key that only fits where time passes.
+    fn timed(self, key: &str, list: &[&str], which: u8) -> String {
+        match self.single {
+            true => String::new(),
+            false => maybe(key, list, which),
+        }
+    }
+}
+
+fn steps(all: &[Step], room: Room) -> String {
+    let all = if room.depth > 6 { &[] } else { all };
     // What has to have a step has one.
     let mut text = String::from("[{ data: s }");
-    for step in all {
-        let _ = write!(text, ", {{ {} }}", written(step, depth + 1));
+    for step in all.iter().filter(|step| room.takes(step)) {
+        let _ = write!(text, ", {{ {} }}", written(step, room.inner()));
         if matches!(step, Step::End(_)) {
             break;
         }
@@ -184,7 +229,7 @@ fn steps(all: &[Step], depth: usize) -> String {
     text + "]"
 }
 
-fn written(step: &Step, depth: usize) -> String {
+fn written(step: &Step, room: Room) -> String {
     match step {
         Step::Event {
             data,
@@ -195,8 +240,8 @@ fn written(step: &Step, depth: usize) -> String {
             "data: {}{}{}{}",
             one(DATA, *data),
             maybe("id", &["uuid", "counter", "i1", "''", "'{{ n }}'"], *id),
-            maybe("after", TIMES, *after),
-            maybe("split", SPLITS, *split)
+            room.timed("after", TIMES, *after),
+            room.timed("split", SPLITS, *split)
         ),
         Step::Every { data, every, times } => format!(
             "data: {}, every: {}{}",
@@ -206,7 +251,7 @@ fn written(step: &Step, depth: usize) -> String {
         ),
         Step::Wait(time) => format!("wait: {}", one(TIMES, *time)),
         Step::Raw(raw) => format!("raw: {}", one(RAW, *raw)),
-        Step::OneWrite(inside) => format!("one_write: {}", steps(inside, depth)),
+        Step::OneWrite(inside) => format!("one_write: {}", steps(inside, Room { single: true, ..room })),
         Step::Repeat {
             every,
             times,
@@ -214,9 +259,12 @@ fn written(step: &Step, depth: usize) -> String {
             steps: inside,
         } => format!(
             "repeat: {{ steps: {}{}{}{} }}",
-            steps(inside, depth),
-            maybe("every", TIMES, *every),
-            maybe("times", &["1", "3", "1000000", "18446744073709551615"], *times),
+            steps(inside, room),
+            room.timed("every", TIMES, *every),
+            match room.single {
+                true => maybe("times", &["1", "3", "40"], *times | 1),
+                false => maybe("times", &["1", "3", "1000000", "18446744073709551615"], *times),
+            },
             maybe("while", CONDITIONS, *condition)
         ),
         Step::ForEach {
@@ -226,15 +274,18 @@ fn written(step: &Step, depth: usize) -> String {
         } => format!(
             "for_each: {{ in: {}, as: n, steps: {}{} }}",
             one(ITEMS, *items),
-            steps(inside, depth),
-            maybe("every", TIMES, *every)
+            steps(inside, room),
+            room.timed("every", TIMES, *every)
         ),
         Step::Choose(choices) => {
             let mut text = String::from("choose: [");
             for (weight, inside) in choices {
-                let _ = write!(text, "{{ weight: {weight}, steps: {} }}, ", steps(inside, depth));
+                let _ = write!(text, "{{ weight: {weight}, steps: {} }}, ", steps(inside, room));
             }
-            text + "{ steps: [ wait: 1ms ] }]"
+            text + match room.single {
+                true => "{ steps: [ raw: x ] }]",
+                false => "{ steps: [ wait: 1ms ] }]",
+            }
         }
         Step::If {
             condition,
@@ -243,11 +294,11 @@ fn written(step: &Step, depth: usize) -> String {
         } => format!(
             "if: \"{}\", then: {}, else: {}",
             one(CONDITIONS, *condition),
-            steps(then, depth),
-            steps(otherwise, depth)
+            steps(then, room),
+            steps(otherwise, room)
         ),
         Step::Parallel(lists) => {
-            let lists: Vec<String> = lists.iter().map(|list| steps(list, depth)).collect();
+            let lists: Vec<String> = lists.iter().map(|list| steps(list, room)).collect();
             format!("parallel: [[wait: 1ms], [data: p], {}]", lists.join(", "))
         }
         Step::Let(data) => format!("let: {{ n: {} }}", one(DATA, *data)),
@@ -268,7 +319,7 @@ fn written(step: &Step, depth: usize) -> String {
             "wait_for: {{ {}, for: {}, else: {} }}",
             one(AWAITED, *what),
             one(TIMES, *time),
-            steps(otherwise, depth)
+            steps(otherwise, room)
         ),
         Step::Stall(time) => format!("stall: {}", one(TIMES, *time)),
         Step::Offline(time) => format!("offline: {}", one(TIMES, *time)),
@@ -276,26 +327,19 @@ fn written(step: &Step, depth: usize) -> String {
     }
 }
 
-struct NoTopics;
-
-impl TopicView for NoTopics {
-    fn clients(&self, _: &str) -> u64 {
-        0
-    }
-    fn count(&self, _: &str) -> u64 {
-        0
-    }
-    fn last(&self, _: &str) -> Option<String> {
-        None
-    }
-}
-
 /// The same plans as often as one likes; `None` if the scenario does not load.
 fn plans(input: &Input) -> Option<impl Fn() -> Plan> {
     let yaml = format!(
-        "topics: {{ t: {{}}, u: {{}} }}\nendpoints:\n  - path: /x\n    let: {{ n: 1 }}\n    resume: true\n    {}\n    stream: {}\n    finally: [ set: {{ a: '{{{{ n }}}}' }} ]\n",
+        "topics: {{ t: {{}}, u: {{}} }}\nendpoints:\n  - path: /x\n    let: {{ n: 1 }}\n    resume: true\n    {}\n    stream: {}\n    finally: {}\n",
         one(WIRES, input.wire),
-        steps(&input.steps, 0)
+        steps(
+            &input.steps,
+            Room {
+                depth: 0,
+                single: false
+            }
+        ),
+        FINALLY
     );
     let source = Arc::new(Source::new("fuzz.yaml", yaml.clone()));
     let scenario = match compile(&[source]) {
@@ -316,11 +360,7 @@ fn plans(input: &Input) -> Option<impl Fn() -> Plan> {
     };
     let (script, seed) = (script.clone(), input.seed.into());
     Some(move || {
-        let key = DrawKey {
-            endpoint: "GET /x#0".into(),
-            client: String::new(),
-            attempt: 1,
-        };
+        let key = DrawKey::first("GET /x#0");
         let draw = |purpose| Draw::new(seed, &key, purpose);
         let scope = RequestScope::new(
             Arc::new(Request::example("GET", "/x")),
@@ -331,10 +371,7 @@ fn plans(input: &Input) -> Option<impl Fn() -> Plan> {
             Arc::new(NoTopics),
             Arc::new(NoState),
         );
-        let chance = Chance {
-            timing: draw(Purpose::Timing),
-            wire: draw(Purpose::Wire),
-        };
+        let chance = Chance::new(draw);
         Plan::new(scenario.clone(), script.clone(), scope, chance, 1_000_000)
     })
 }
@@ -375,16 +412,24 @@ impl Run {
         }
         // Whoever asks once more than needed gets an answer.
         let _ = self.plan.next(self.elapsed);
-        let elapsed = Duration::MAX;
-        if let Some(mut last) = self.plan.epilogue() {
-            for _ in 0..MOST_CUES {
-                let cue = last.next(elapsed);
-                if !matches!(cue, Cue::Set(_)) {
-                    break;
-                }
-            }
+        if self.plan.conclude(self.elapsed) {
+            self.finish();
         }
         self.lines
+    }
+
+    /// What is done in the end takes no time.
+    fn finish(&mut self) {
+        for _ in 0..MOST_CUES {
+            match self.plan.next(Duration::MAX) {
+                Cue::Wait(_) => {}
+                Cue::End(_) | Cue::Fail(_) => return,
+                Cue::Set(_) => self.lines.push("set in the end".into()),
+                cue @ (Cue::Publish(_) | Cue::Signal(_)) => self.lines.push(format!("{cue:?} in the end")),
+                other => panic!("{other:?} in the end"),
+            }
+        }
+        panic!("the end never comes");
     }
 
     /// Whether it was the last one.
@@ -455,17 +500,17 @@ impl Run {
 
 fuzz_target!(|input: Input| {
     let Some(plan) = plans(&input) else { return };
+    let mut other = plan();
+    match input.look {
+        Look::Measure => {}
+        Look::UnknownId => other.resume(b"no such id"),
+        Look::KnownId => {
+            other.resume(b"i1");
+            Run::new(other, false).drive(&input.moves);
+            return;
+        }
+    }
     let plain = Run::new(plan(), false).drive(&input.moves);
-    let measured = Run::new(plan(), true).drive(&input.moves);
-    assert_eq!(plain, measured, "measuring changes nothing");
-    let mut unknown = plan();
-    unknown.resume(b"no such id");
-    assert_eq!(
-        plain,
-        Run::new(unknown, false).drive(&input.moves),
-        "looking for an id that never comes changes nothing"
-    );
-    let mut known = plan();
-    known.resume(b"i1");
-    Run::new(known, false).drive(&input.moves);
+    let looked = Run::new(other, matches!(input.look, Look::Measure)).drive(&input.moves);
+    assert_eq!(plain, looked, "{:?} changes nothing", input.look);
 });

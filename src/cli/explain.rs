@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Format;
-use super::output::{FAILED, print_diagnostics, say, usage};
+use super::output::{loaded, say, usage};
 use crate::scenario::explain::{explain, to_text};
 use crate::scenario::load::{Origin, load};
 use crate::scenario::pattern::Pattern;
@@ -26,17 +26,9 @@ pub struct ExplainArgs {
 }
 
 pub(super) fn run(args: &ExplainArgs) -> u8 {
-    let scenario = match load(&Origin::Paths(vec![args.file.clone()])) {
-        Ok((scenario, warnings)) => {
-            if !warnings.is_empty() {
-                print_diagnostics(&warnings);
-            }
-            scenario
-        }
-        Err(diagnostics) => {
-            print_diagnostics(&diagnostics);
-            return FAILED;
-        }
+    let scenario = match loaded(load(&Origin::Paths(vec![args.file.clone()]))) {
+        Ok(scenario) => scenario,
+        Err(code) => return code,
     };
     let Some(explained) = explain(&scenario, args.path.as_deref()) else {
         let path = args.path.as_deref().unwrap_or("");
@@ -44,7 +36,10 @@ pub(super) fn run(args: &ExplainArgs) -> u8 {
             .endpoints
             .iter()
             .flat_map(|e| e.paths.iter().map(Pattern::source));
-        let all: Vec<&str> = all.collect();
+        let mut all: Vec<&str> = all.collect();
+        // Several endpoints may have the same path.
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|path| seen.insert(*path));
         return usage(format!(
             "no endpoint has the path `{path}`: {}",
             suggest(path, &all)

@@ -38,7 +38,7 @@ enum Command {
     /// Print what a scenario does, with everything that is inherited, defaulted and run written out
     Explain(explain::ExplainArgs),
     /// Print what a client would receive, at once
-    Play(play::PlayArgs),
+    Play(Box<play::PlayArgs>),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Make the local certificate authority and certificate, and explain how to trust it
@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(*args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
-        Some(Command::Play(args)) => play::run(args),
+        Some(Command::Play(args)) => play::run(*args),
         Some(Command::Schema) => commands::schema(),
         Some(Command::Cert(args)) => commands::cert(&args),
         Some(Command::Health(args)) => commands::health(&args),

@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::fmt::format::debug_fn;
 
 use super::{Format, LogArgs};
+use crate::scenario::Scenario;
 use crate::scenario::diagnostic::{Diagnostic, Severity, render_all};
+use crate::scenario::load::Outcome;
 
 /// Exit code for a failed check or expectation.
 pub(super) const FAILED: u8 = 1;
@@ -54,6 +56,18 @@ pub(super) fn print_diagnostics(diagnostics: &[Diagnostic]) {
     let mut err = io::stderr().lock();
     let _ = write!(err, "{}", render_all(diagnostics, io::stderr().is_terminal()));
     let _ = writeln!(err, "{}", count(diagnostics));
+}
+
+/// The scenario, its warnings printed; the exit code, its errors printed.
+pub(super) fn loaded(outcome: Outcome) -> Result<Scenario, u8> {
+    let (loaded, findings) = match outcome {
+        Ok((scenario, warnings)) => (Ok(scenario), warnings),
+        Err(diagnostics) => (Err(FAILED), diagnostics),
+    };
+    if !findings.is_empty() {
+        print_diagnostics(&findings);
+    }
+    loaded
 }
 
 /// `2 errors, 1 warning`.

@@ -1,14 +1,20 @@
 //! `mock-sse play`: what a client would receive.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
 
 use super::output::{FAILED, block_on, complain, print_diagnostics, usage};
 use crate::engine::Seed;
-use crate::play::Played;
+use crate::play::json::JsonView;
+use crate::play::raw::Raw;
+use crate::play::svg::{MOST_MARKS, Svg};
+use crate::play::timeline::Timeline;
+use crate::play::{How, Played, Settings, Viewer};
 use crate::request::Request;
 use crate::scenario::duration;
 use crate::scenario::load::{Origin, load};
@@ -25,45 +31,218 @@ pub struct PlayArgs {
     /// How much of the script's time to play
     #[arg(long = "for", default_value = "1m", value_name = "TIME", value_parser = duration::parse)]
     time: Duration,
+    /// Stop after this many events
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    events: Option<u64>,
+    /// Play the client's nth request: those before are made and left at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    attempt: u64,
     /// Where chance comes from
     #[arg(long, env = "MOCK_SSE_SEED")]
     seed: Option<u64>,
+    /// The request's method: GET, or POST with --data
+    #[arg(short = 'X', long, value_name = "METHOD", value_parser = method)]
+    method: Option<String>,
+    /// A header of the request: 'Name: value'; again for more
+    #[arg(short = 'H', long, value_name = "HEADER", value_parser = header)]
+    header: Vec<(String, String)>,
+    /// The request's body; @FILE reads one, @- standard input. A form unless --header says another content-type
+    #[arg(short = 'd', long, value_name = "TEXT")]
+    data: Option<String>,
+    /// The Last-Event-ID that the client comes back with
+    #[arg(long, value_name = "ID", value_parser = header_value)]
+    last_event_id: Option<String>,
+    /// Print the head, too
+    #[arg(short, long, conflicts_with = "json")]
+    include: bool,
+    /// Print a line for each write: when, which step, how many bytes
+    #[arg(long, conflicts_with = "json")]
+    timeline: bool,
+    /// Print all of it as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Draw the stream in time into this file; prints nothing unless --timeline or --json is given
+    #[arg(long, value_name = "FILE", conflicts_with = "include")]
+    svg: Option<PathBuf>,
 }
 
 pub(super) fn run(args: PlayArgs) -> u8 {
-    let scenario = match load(&Origin::Paths(vec![args.file])) {
+    let scenario = match load(&Origin::Paths(vec![args.file.clone()])) {
         Ok((scenario, _)) => scenario,
         Err(diagnostics) => {
             print_diagnostics(&diagnostics);
             return FAILED;
         }
     };
-    if !args.path.starts_with('/') {
-        return usage(format!("the path `{}` does not begin with `/`", args.path));
-    }
-    let mut request = Request::example("GET", &args.path);
-    if let Some((path, query)) = args.path.split_once('?') {
-        request.path = path.to_owned();
-        request.query = Some(query.to_owned());
-    }
+    let request = match request(&args) {
+        Ok(request) => request,
+        Err(why) => return usage(why),
+    };
     let seed = args
         .seed
         .map_or_else(|| Seed::Drawn(super::serve::draw_seed()), Seed::Fixed);
-    let mut out = io::stdout().lock();
-    match block_on(crate::play::play(scenario, seed, request, args.time, &mut out)) {
-        Ok(Played {
-            failed: Some(why), ..
-        }) => {
-            complain(format_args!("error: the stream is cut here: {why}"));
-            FAILED
-        }
-        Ok(Played { status, .. }) if status < 400 => 0,
-        Ok(Played { status, .. }) => {
-            complain(format_args!("the answer has status {status}"));
-            FAILED
-        }
+    let settings = Settings {
+        seed,
+        request,
+        attempt: args.attempt,
+        time: args.time,
+        events: args.events,
+    };
+    let mut viewers = match viewers(&args) {
+        Ok(viewers) => viewers,
+        Err(why) => return usage(why),
+    };
+    let played = block_on(crate::play::play(scenario, settings, &mut viewers));
+    drop(viewers);
+    match played {
+        Ok(played) => report(&args, played),
         // Whoever reads may stop early (`| head`).
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(error) => usage(error),
+    }
+}
+
+/// What is to be said besides, and the exit code.
+fn report(args: &PlayArgs, played: Played) -> u8 {
+    if args.events.is_some() && played.ending.events.is_none() {
+        complain("note: --events had no effect: the body is compressed, its events cannot be counted");
+    }
+    if let Some(picture) = &args.svg
+        && played.ending.writes > MOST_MARKS as u64
+    {
+        let rest = match played.ending.how {
+            How::Left => "; what follows was not played",
+            _ => "",
+        };
+        complain(format_args!(
+            "note: {} holds the first {MOST_MARKS} writes{rest}",
+            picture.display()
+        ));
+    }
+    match (played.failed, played.status) {
+        (Some(why), _) => {
+            complain(format_args!("error: the stream is cut here: {why}"));
+            FAILED
+        }
+        (None, Some(status)) if status >= 400 => {
+            complain(format_args!("the answer has status {status}"));
+            FAILED
+        }
+        _ => 0,
+    }
+}
+
+/// All the ways to look at it that are asked for.
+fn viewers(args: &PlayArgs) -> Result<Vec<Box<dyn Viewer>>, String> {
+    let mut viewers: Vec<Box<dyn Viewer>> = Vec::new();
+    let out = io::stdout();
+    if args.timeline {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colours = out.is_terminal() && !plain;
+        viewers.push(Box::new(Timeline::new(out, args.include, colours)));
+    } else if args.json {
+        viewers.push(Box::new(JsonView::new(BufWriter::new(out))));
+    } else if args.svg.is_none() {
+        viewers.push(Box::new(Raw::new(out, args.include)));
+    }
+    if let Some(path) = &args.svg {
+        let file =
+            File::create(path).map_err(|error| format!("--svg: cannot write {}: {error}", path.display()))?;
+        viewers.push(Box::new(Svg::new(BufWriter::new(file))));
+    }
+    Ok(viewers)
+}
+
+/// The request that is played.
+fn request(args: &PlayArgs) -> Result<Request, String> {
+    if !args.path.starts_with('/') {
+        return Err(format!("the path `{}` does not begin with `/`", args.path));
+    }
+    let target: http::uri::PathAndQuery = args.path.parse().map_err(|_| {
+        format!(
+            "the path `{}` holds characters that no address has; write them percent-encoded (a space is %20)",
+            args.path
+        )
+    })?;
+    let own = target.path() == "/__mock" || target.path().starts_with("/__mock/");
+    if own {
+        return Err("the paths below /__mock are the server's own, not the scenario's".into());
+    }
+    let given = if args.data.is_some() { "POST" } else { "GET" };
+    let mut request = Request::example(args.method.as_deref().unwrap_or(given), target.path());
+    request.query = target.query().map(str::to_owned);
+    add_headers(&mut request, args)?;
+    if let Some(data) = &args.data {
+        request.body = body(data)?;
+        let length = request.body.len().to_string();
+        add_missing(&mut request, "content-length", &length);
+        add_missing(&mut request, "content-type", "application/x-www-form-urlencoded");
+    }
+    Ok(request)
+}
+
+fn add_headers(request: &mut Request, args: &PlayArgs) -> Result<(), String> {
+    if args.header.iter().any(|(name, _)| name == "host") {
+        request.headers.clear();
+    }
+    let headers = args.header.iter();
+    request
+        .headers
+        .extend(headers.map(|(name, value)| (name.clone(), Bytes::from(value.clone()))));
+    if let Some(id) = &args.last_event_id {
+        if request.header("last-event-id").is_some() {
+            return Err("--last-event-id and --header 'last-event-id: …' say the same: give one".into());
+        }
+        request
+            .headers
+            .push(("last-event-id".into(), Bytes::from(id.clone())));
+    }
+    Ok(())
+}
+
+fn add_missing(request: &mut Request, name: &str, value: &str) {
+    if request.header(name).is_none() {
+        let value = Bytes::copy_from_slice(value.as_bytes());
+        request.headers.push((name.to_owned(), value));
+    }
+}
+
+fn body(data: &str) -> Result<Bytes, String> {
+    let Some(path) = data.strip_prefix('@') else {
+        return Ok(Bytes::copy_from_slice(data.as_bytes()));
+    };
+    let read = match path {
+        "-" => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        path => std::fs::read(Path::new(path)),
+    };
+    read.map(Bytes::from)
+        .map_err(|error| format!("--data: cannot read {path}: {error}"))
+}
+
+/// A method as HTTP has it, where case matters (RFC 9110 §9.1).
+fn method(text: &str) -> Result<String, String> {
+    match http::Method::from_bytes(text.as_bytes()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a method is one word, such as GET or POST".into()),
+    }
+}
+
+/// `Name: value` (RFC 9110 §5).
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or("there is no colon: write 'Name: value'")?;
+    let name = http::HeaderName::from_bytes(name.trim().as_bytes())
+        .map_err(|_| format!("`{}` is no name of a header", name.trim()))?;
+    Ok((name.as_str().to_owned(), header_value(value.trim())?))
+}
+
+fn header_value(text: &str) -> Result<String, String> {
+    match http::HeaderValue::from_bytes(text.as_bytes()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a header's value holds no line end or other control character".into()),
     }
 }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Format;
 use super::banner::Banner;
-use super::output::{FAILED, USAGE, block_on, complain, count, init_log, print_diagnostics, say, usage};
+use super::output::{FAILED, USAGE, block_on, complain, count, init_log, loaded, say, usage};
 use super::serve_args::{ServeArgs, TlsArgs};
 use crate::app::{self, Running, Settings};
 use crate::certs::Certs;
@@ -46,17 +46,9 @@ pub(super) fn run(args: ServeArgs) -> u8 {
         false => Origin::Paths(args.scenario.clone()),
     };
     let (outcome, seen) = load_seen(&origin);
-    let scenario = match outcome {
-        Ok((scenario, warnings)) => {
-            if !warnings.is_empty() {
-                print_diagnostics(&warnings);
-            }
-            scenario
-        }
-        Err(diagnostics) => {
-            print_diagnostics(&diagnostics);
-            return FAILED;
-        }
+    let scenario = match loaded(outcome) {
+        Ok(scenario) => scenario,
+        Err(code) => return code,
     };
     let (server, certs) = match server_config(&args) {
         Ok(config) => config,

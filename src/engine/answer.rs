@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::choose::Chosen;
-use super::refusal::{Refusal, is_preflight, missed, options, refuse};
+use super::refusal::{Refusal, is_of_the_server, is_preflight, missed, options, refuse};
 use super::visit::Visit;
 use super::{Engine, Reply};
 use crate::expr::{BadParams, Moment, RenderError, RequestScope};
@@ -12,7 +12,7 @@ use crate::plan::Chance;
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
 use crate::scenario::Scenario;
-use crate::scenario::model::{CorsPolicy, Endpoint, Methods};
+use crate::scenario::model::{Answer, Body, CorsPolicy, Endpoint, Methods};
 
 /// What was seen on the way to an endpoint.
 #[derive(Default)]
@@ -54,6 +54,9 @@ impl Engine {
             }
             Ok(Match::Found(endpoint, captures, chosen)) => {
                 let head_only = request.method == "HEAD" && endpoint.methods == Methods::Any;
+                if let Some(full) = self.full(endpoint, &chosen.answer).filter(|_| !head_only) {
+                    return Some(refuse(&full).with_cors(endpoint.cors.clone()));
+                }
                 let counts: Vec<_> = chosen.counts.iter().map(|(key, n)| (key.as_str(), *n)).collect();
                 if !head_only && !self.session.take_attempts(&chosen.client, &counts) {
                     return None;
@@ -64,7 +67,7 @@ impl Engine {
             Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {
                 options(scenario, request).with_cors(self.cors_of(scenario, request))
             }
-            Ok(Match::Missed(_)) if is_preflight(request) => {
+            Ok(Match::Missed(_)) if is_preflight(request) || is_of_the_server(request) => {
                 options(scenario, request).with_cors(self.cors_of(scenario, request))
             }
             Ok(Match::Missed(miss)) => match seen.bad {
@@ -74,6 +77,16 @@ impl Engine {
             .with_cors(self.cors_of(scenario, request)),
             Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
         })
+    }
+
+    /// Asked before the attempt is taken: who is sent away has not been answered.
+    fn full(&self, endpoint: &Endpoint, answer: &Answer) -> Option<Refusal> {
+        let Body::Stream(script) = &answer.body else {
+            return None;
+        };
+        let open = || self.connections.count_of(&endpoint.key);
+        let most = script.limits.connections.filter(|most| open() >= *most);
+        most.map(Refusal::Full)
     }
 
     /// GET's head without its effects.
@@ -177,10 +190,7 @@ impl Engine {
                 Purpose::Data,
             ),
             captures,
-            chance: Chance {
-                timing: draw(Purpose::Timing),
-                wire: draw(Purpose::Wire),
-            },
+            chance: Chance::new(draw),
             faults: draw(Purpose::Faults),
             moment: self.moment(),
             head_only,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::crowd::Crowd;
 use crate::board::Board;
 use crate::scenario::model::End;
 
@@ -31,8 +32,8 @@ pub struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     live: HashMap<u64, Arc<LiveConnection>>,
-    /// How many there are of each endpoint.
-    counts: HashMap<Arc<str>, usize>,
+    /// How many there are of each endpoint that has any.
+    crowds: HashMap<Arc<str>, Crowd>,
 }
 
 /// One open stream.
@@ -44,6 +45,8 @@ pub struct LiveConnection {
     pub peer: SocketAddr,
     /// The endpoint's key.
     pub endpoint: Arc<str>,
+    /// When it came, among all messages and signals of the session.
+    pub stamp: u64,
     events: AtomicU64,
     bytes: AtomicU64,
     order: Mutex<Option<Order>>,
@@ -86,7 +89,7 @@ impl Connections {
     ) -> Option<Registered> {
         let live = {
             let mut open = lock(&self.open);
-            if open.counts.get(endpoint).copied().unwrap_or(0) >= most {
+            if open.crowds.get(endpoint).map_or(0, Crowd::now) >= most {
                 return None;
             }
             self.insert(&mut open, peer, endpoint)
@@ -95,10 +98,10 @@ impl Connections {
     }
 
     fn insert(&self, open: &mut Open, peer: SocketAddr, endpoint: &str) -> Arc<LiveConnection> {
-        let key = open.counts.get_key_value(endpoint).map(|(key, _)| key.clone());
+        let key = open.crowds.get_key_value(endpoint).map(|(key, _)| key.clone());
         let key = key.unwrap_or_else(|| endpoint.into());
         let live = self.connection(peer, key.clone());
-        *open.counts.entry(key).or_insert(0) += 1;
+        open.crowds.entry(key).or_default().come(live.stamp);
         open.live.insert(live.number, live.clone());
         live
     }
@@ -128,6 +131,7 @@ impl Connections {
             number: self.next.fetch_add(1, Ordering::Relaxed) + 1,
             peer,
             endpoint,
+            stamp: self.board.next_stamp(),
             events: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             order: Mutex::new(None),
@@ -142,7 +146,15 @@ impl Connections {
 
     /// How many streams of an endpoint are open.
     pub fn count_of(&self, endpoint: &str) -> usize {
-        lock(&self.open).counts.get(endpoint).copied().unwrap_or(0)
+        lock(&self.open).crowds.get(endpoint).map_or(0, Crowd::now)
+    }
+
+    /// The most streams of an endpoint that have been open at the same time since a stamp.
+    pub fn most_since(&self, endpoint: &str, stamp: u64) -> usize {
+        let open = lock(&self.open);
+        open.crowds
+            .get(endpoint)
+            .map_or(0, |crowd| crowd.most_since(stamp))
     }
 
     /// Tells every stream, those to come included, that the server stops.
@@ -174,11 +186,10 @@ impl Connections {
         if open.live.remove(&live.number).is_none() {
             return;
         }
-        if let Some(count) = open.counts.get_mut(&live.endpoint) {
-            *count -= 1;
-            if *count == 0 {
-                open.counts.remove(&live.endpoint);
-            }
+        if let Some(crowd) = open.crowds.get_mut(&live.endpoint)
+            && crowd.leave()
+        {
+            open.crowds.remove(&live.endpoint);
         }
         drop(open);
         self.board.changed();

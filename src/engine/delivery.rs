@@ -7,6 +7,7 @@ use super::outcome::{Outcome, Stop, failed};
 use super::outlet::{Blow, Piece};
 use super::player::Performance;
 use super::sink::Sink;
+use crate::plan::Source;
 use crate::scenario::model::End;
 use crate::wire::Frame;
 
@@ -19,8 +20,12 @@ impl Performance {
     /// A fault strikes.
     pub(super) async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
         match blow {
-            Blow::End(End::Stall) => self.silence(None, sink).await,
+            Blow::End(End::Stall) => {
+                sink.stays(End::Stall);
+                self.silence(None, sink).await
+            }
             Blow::End(End::Hold) => {
+                sink.stays(End::Hold);
                 self.held = true;
                 Ok(())
             }
@@ -46,8 +51,12 @@ impl Performance {
                 None if due.is_some_and(|due| due <= now) => return Ok(()),
                 None => {}
                 Some(Blow::Stall(more)) => due = due.map(|due| due.max(now + more)),
-                Some(Blow::End(End::Stall)) => due = None,
+                Some(Blow::End(End::Stall)) => {
+                    sink.stays(End::Stall);
+                    due = None;
+                }
                 Some(Blow::End(End::Hold)) => {
+                    sink.stays(End::Hold);
                     self.held = true;
                     return Ok(());
                 }
@@ -102,6 +111,7 @@ impl Performance {
         let due = self.next_heartbeat().unwrap_or(self.wrote);
         let at = due.saturating_sub(self.began);
         if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
+            sink.about(Source::Heartbeat);
             self.write(sink, frame, 0, due).await?;
         }
         self.quiet_since(due);
@@ -116,6 +126,7 @@ impl Performance {
         events: u64,
         due: Duration,
     ) -> Result<(), Stop> {
+        self.restless.0 = 0;
         let length = frame.len() as u64;
         if self.outlet.is_some() {
             self.write_through(sink, &frame, events, due).await?;

@@ -96,11 +96,7 @@ impl Stage {
         captures: Vec<(String, String)>,
         worker: Worker,
     ) -> Performance {
-        let key = DrawKey {
-            endpoint: format!("topic {topic}"),
-            client: String::new(),
-            attempt: 1,
-        };
+        let key = DrawKey::first(format!("topic {topic}"));
         let seed = self.seed.of(scenario);
         let draw = |purpose| Draw::new(seed, &key, purpose);
         let request = Arc::new(Request::example("GET", topic));
@@ -113,10 +109,7 @@ impl Stage {
             self.topics.clone(),
             self.state.clone(),
         );
-        let chance = Chance {
-            timing: draw(Purpose::Timing),
-            wire: draw(Purpose::Wire),
-        };
+        let chance = Chance::new(draw);
         let began = self.clock.now();
         let script = Arc::new(Script::of(steps));
         let plan = Plan::new(scenario.clone(), script, scope, chance, self.clock.wall_ms());
@@ -133,7 +126,7 @@ impl Stage {
             outlet: None,
             held: false,
             sized: false,
-            restless: (0, began),
+            restless: (0, std::time::Duration::ZERO),
         }
     }
 }

@@ -1,34 +1,85 @@
-//! A sink in memory: what a client would have received.
+//! A sink in memory: what a client would have received, write by write.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::sink::{Gone, Sink};
+use crate::clock::Clock;
+use crate::plan::Source;
+use crate::scenario::model::End;
 use crate::wire::Frame;
 
-/// Bytes that may wait to be taken out before a write waits, too.
+/// Bytes, and writes, that may wait to be taken out before a write waits, too.
 const ROOM: usize = 1 << 20;
+const MOST_WRITES: usize = 4096;
 
-/// Collects the bytes of a stream's body.
-#[derive(Debug, Clone, Default)]
-pub struct MemorySink {
-    shared: Arc<Shared>,
+/// One write as it would have reached the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// When, on the clock.
+    pub at: Duration,
+    /// What it comes from.
+    pub source: Source,
+    /// The bytes of the body, without framing.
+    pub bytes: Bytes,
+    /// How many bytes were announced, if not all of them are sent: a fault strikes inside.
+    pub announced: Option<usize>,
 }
 
-#[derive(Debug, Default)]
+/// Collects the writes of a stream's body.
+#[derive(Debug, Clone)]
+pub struct MemorySink {
+    shared: Arc<Shared>,
+    source: Source,
+}
+
+#[derive(Debug)]
 struct Shared {
-    body: Mutex<Vec<u8>>,
+    clock: Arc<Clock>,
+    inside: Mutex<Inside>,
     filled: Notify,
     taken: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Inside {
+    writes: VecDeque<Written>,
+    bytes: usize,
+    stays: Option<(Duration, End)>,
+}
+
 impl MemorySink {
+    /// An empty one; writes are timed by this clock.
+    pub fn new(clock: Arc<Clock>) -> MemorySink {
+        let shared = Shared {
+            clock,
+            inside: Mutex::default(),
+            filled: Notify::new(),
+            taken: Notify::new(),
+        };
+        MemorySink {
+            shared: Arc::new(shared),
+            source: Source::Raw,
+        }
+    }
+
     /// Takes out what has been written since the last call.
-    pub fn take(&self) -> Vec<u8> {
-        let body = std::mem::take(&mut *self.body());
+    pub fn take(&self) -> VecDeque<Written> {
+        let mut inside = self.inside();
+        inside.bytes = 0;
+        let writes = std::mem::take(&mut inside.writes);
+        drop(inside);
         self.shared.taken.notify_one();
-        body
+        writes
+    }
+
+    /// Since when, on the clock, the stream is kept open with nothing to come but heartbeats, and how.
+    pub fn stays_open(&self) -> Option<(Duration, End)> {
+        self.inside().stays
     }
 
     /// Waits until a write waits for room.
@@ -36,38 +87,66 @@ impl MemorySink {
         self.shared.filled.notified().await;
     }
 
+    async fn put(&self, bytes: Bytes, announced: Option<usize>) {
+        self.room().await;
+        let at = self.shared.clock.now();
+        let mut inside = self.inside();
+        inside.bytes += bytes.len();
+        inside.writes.push_back(Written {
+            at,
+            source: self.source,
+            bytes,
+            announced,
+        });
+    }
+
     /// Waits until there is room.
     async fn room(&self) {
-        while self.body().len() >= ROOM {
+        while self.inside().is_full() {
             self.shared.filled.notify_one();
             self.shared.taken.notified().await;
         }
     }
 
-    fn body(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.shared.body.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.shared.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    fn is_full(&self) -> bool {
+        self.bytes >= ROOM || self.writes.len() >= MOST_WRITES
     }
 }
 
 impl Sink for MemorySink {
     async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        self.room().await;
-        let mut body = self.body();
-        frames
-            .iter()
-            .for_each(|frame| body.extend_from_slice(&frame.body()));
+        let bytes = match frames {
+            [frame] => frame.body(),
+            frames => frames.iter().flat_map(Frame::body).collect(),
+        };
+        self.put(bytes, None).await;
         Ok(())
     }
 
     async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
-        self.room().await;
         let part = frame.body().slice(..bytes.min(frame.len()));
-        self.body().extend_from_slice(&part);
+        let announced = (part.len() < frame.len()).then_some(frame.len());
+        self.put(part, announced).await;
         Ok(())
     }
 
     async fn gone(&mut self) {
         std::future::pending().await
+    }
+
+    fn about(&mut self, source: Source) {
+        self.source = source;
+    }
+
+    fn stays(&mut self, end: End) {
+        let now = self.shared.clock.now();
+        self.inside().stays = Some((now, end));
     }
 }
 
@@ -76,12 +155,43 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_part_of_a_frame_is_its_first_bytes() {
-        let mut sink = MemorySink::default();
-        let frame = Frame::new(b"data: a\n\n");
-        sink.write_part(&frame, 4).await.unwrap();
-        assert_eq!(sink.take(), b"data");
-        sink.write_part(&frame, 99).await.unwrap();
-        assert_eq!(sink.take(), b"data: a\n\n");
+    async fn writes_are_kept_apart_with_their_times() {
+        let clock = Clock::manual();
+        let mut sink = MemorySink::new(clock.clone());
+        let (one, two) = (Frame::new(b"data: a\n\n"), Frame::new(b"data: b\n\n"));
+        sink.about(Source::Event);
+        sink.write(&[one.clone(), two]).await.unwrap();
+        clock.advance(Duration::from_secs(1)).await;
+        sink.about(Source::Raw);
+        sink.write_part(&one, 4).await.unwrap();
+        sink.write_part(&one, 99).await.unwrap();
+        let written = |seconds, source, bytes: &'static [u8], announced| Written {
+            at: Duration::from_secs(seconds),
+            source,
+            bytes: Bytes::from_static(bytes),
+            announced,
+        };
+        let expected = [
+            written(0, Source::Event, b"data: a\n\ndata: b\n\n", None),
+            written(1, Source::Raw, b"data", Some(9)),
+            written(1, Source::Raw, b"data: a\n\n", None),
+        ];
+        assert_eq!(sink.take(), expected);
+        assert_eq!(sink.take(), []);
+    }
+
+    #[tokio::test]
+    async fn a_write_waits_for_room() {
+        let mut sink = MemorySink::new(Clock::manual());
+        let frame = Frame::new(b":");
+        for _ in 0..MOST_WRITES {
+            sink.write(std::slice::from_ref(&frame)).await.unwrap();
+        }
+        let reader = sink.clone();
+        let (_, taken) = tokio::join!(sink.write(std::slice::from_ref(&frame)), async {
+            reader.filled().await;
+            reader.take().len()
+        });
+        assert_eq!((taken, reader.take().len()), (MOST_WRITES, 1));
     }
 }

@@ -7,6 +7,7 @@ mod answer;
 pub mod catalog;
 mod choose;
 pub mod connections;
+mod crowd;
 mod delivery;
 mod effects;
 mod feeds;

@@ -231,7 +231,7 @@ impl Outlet {
 fn arm(faults: &[Fault], plan: &Plan, draw: &mut Draw) -> Result<Vec<Armed>, RenderError> {
     let mut armed = Vec::new();
     for fault in faults {
-        let strikes = unit(draw) < fault.probability;
+        let strikes = draw.float(0.0, 1.0) < fault.probability;
         let events = fault.events.map(|numbers| number(numbers, draw));
         let bytes = fault.bytes.map(|numbers| number(numbers, draw));
         let time = match &fault.time {
@@ -254,11 +254,6 @@ fn arm(faults: &[Fault], plan: &Plan, draw: &mut Draw) -> Result<Vec<Armed>, Ren
         }
     }
     Ok(armed)
-}
-
-/// A number in 0..1.
-fn unit(draw: &mut Draw) -> f64 {
-    (draw.bits() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 fn number(numbers: Numbers, draw: &mut Draw) -> u64 {

@@ -7,12 +7,12 @@ use futures_util::future::FutureExt;
 
 use super::connections::{Order, Registered};
 use super::outcome::{NotBegun, Outcome, Stop, failed};
-use super::outlet::Outlet;
+use super::outlet::{Blow, Outlet};
 use super::sink::Sink;
 use super::stage::Stage;
 use super::waits::{Came, Waits};
 use crate::clock::Worker;
-use crate::plan::{BranchId, Cue, Following, Plan, Write};
+use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::Message;
 
@@ -35,7 +35,7 @@ pub struct Performance {
     pub(super) held: bool,
     /// The length of the body has been announced.
     pub(super) sized: bool,
-    /// Steps since something was last sent, and when they began, on the clock.
+    /// Steps since something was last sent or the script's time went on, and what that time was.
     pub(super) restless: (u32, Duration),
 }
 
@@ -124,6 +124,7 @@ impl Performance {
         let Some(mut rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
             return Ok(());
         };
+        sink.about(Source::Rest);
         match self.slices(sink, &mut rest).await {
             Ok(()) => Ok(()),
             Err(Stop::Over(outcome)) => Err(outcome),
@@ -218,7 +219,6 @@ impl Performance {
             Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
             Cue::Idle => self.wait(None, sink).await,
             Cue::Send(write) => {
-                self.restless.0 = 0;
                 self.send(write, sink).await?;
                 self.overhear(sink).await
             }
@@ -227,11 +227,7 @@ impl Performance {
                 self.waits.wait(branch, awaiting);
                 Ok(())
             }
-            Cue::End(End::Hold) => {
-                self.held = true;
-                Ok(())
-            }
-            Cue::End(End::Stall) => self.silence(None, sink).await,
+            Cue::End(end @ (End::Hold | End::Stall)) => self.suffer(Blow::End(end), sink).await,
             Cue::End(end) => Err(Stop::Over(Outcome::Ended(end))),
             Cue::Fail(why) => Err(failed(why)),
             Cue::Quiet(until) => {
@@ -244,34 +240,31 @@ impl Performance {
 
     /// Stops a script that does nothing but effects for ever.
     fn stay_calm(&mut self) -> Result<(), Stop> {
-        /// Steps between two looks at the clock, and steps within a time that are too many.
-        const LOOK: u32 = 256;
-        const TOO_MANY: u32 = 1_000_000;
-        const WITHIN: Duration = Duration::from_secs(1);
+        const TOO_MANY: u32 = 100_000;
+        let due = self.plan.due();
+        // A script that is behind its schedule does not wait, but its time goes on.
+        if due > self.restless.1 {
+            self.restless = (0, due);
+        }
         self.restless.0 += 1;
-        if !self.restless.0.is_multiple_of(LOOK) {
+        if self.restless.0 < TOO_MANY {
             return Ok(());
         }
-        let now = self.worker.clock().now();
-        if now > self.restless.1 + WITHIN {
-            self.restless = (0, now);
-        }
-        if self.restless.0 >= TOO_MANY {
-            let why = format!("the script has done {TOO_MANY} steps in a second without sending");
-            return Err(failed(why));
-        }
-        Ok(())
+        let why = format!("the script has done {TOO_MANY} steps without sending or waiting");
+        Err(failed(why))
     }
 
     /// What changes the world around the stream.
     async fn cause(&mut self, effect: Cue) -> Result<(), String> {
         let scenario = self.plan.scenario().clone();
         match effect {
-            Cue::Publish(all) => self
-                .stage
-                .publish(&scenario, all)
-                .map(drop)
-                .map_err(|e| e.to_string())?,
+            Cue::Publish(all) => {
+                if self.plan.is_feed() {
+                    self.restless.0 = 0;
+                }
+                let published = self.stage.publish(&scenario, all);
+                published.map_err(|e| e.to_string())?;
+            }
             Cue::Set(setting) => self.stage.set(&scenario, &setting).map_err(|e| e.to_string())?,
             Cue::Signal(name) => self.stage.board.signal(&name),
             Cue::Disconnect(which) => self.stage.disconnect(&which, &self.live),
@@ -285,6 +278,7 @@ impl Performance {
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
+        sink.about(write.source);
         self.write(sink, write.frame, write.events, due).await?;
         self.quiet_since(due);
         subscribed.map_err(failed)
@@ -296,7 +290,7 @@ impl Performance {
         if self.waits.is_empty() || self.plan.is_mid_event() {
             return Ok(());
         }
-        let came = self.waits.come(&self.stage, &self.live.endpoint);
+        let came = self.waits.come(&self.stage, &self.live);
         match came.now_or_never() {
             Some(came) => self.receive(came, sink).await,
             None => Ok(()),
@@ -347,6 +341,7 @@ impl Performance {
         // In a style of its own the message goes through the plan: it comes with the next cues.
         if !self.plan.relay(&message.event, self.elapsed()) {
             let now = self.worker.clock().now();
+            sink.about(Source::Relayed);
             self.write(sink, message.frame.clone(), 1, now).await?;
         }
         subscribed.map_err(failed)
@@ -378,7 +373,7 @@ impl Performance {
             let came = async {
                 match deaf {
                     true => match waits.rest().await {},
-                    false => waits.come(stage, &live.endpoint).await,
+                    false => waits.come(stage, live).await,
                 }
             };
             tokio::select! {

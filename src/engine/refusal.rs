@@ -1,12 +1,14 @@
 //! Answers that no endpoint gives: why not, as a problem document.
 
+use super::connections::Order;
 use super::effects::PublishFailure;
-use super::{Head, Reply, ReplyBody};
+use super::{Head, NotBegun, Reply, ReplyBody};
 use crate::expr::{BadParams, RenderError};
 use crate::matching::{self, Miss};
 use crate::plan::PublishFault;
 use crate::request::Request;
 use crate::scenario::Scenario;
+use crate::scenario::model::End;
 use crate::state::ApplyError;
 
 /// Why a request gets an error instead of its endpoint's answer.
@@ -65,6 +67,28 @@ pub(super) fn options(scenario: &Scenario, request: &Request) -> Reply {
     Reply {
         allow: Some(methods),
         ..Reply::new(head, body)
+    }
+}
+
+/// OPTIONS for the server as a whole (RFC 9110 §9.3.7).
+pub(super) fn is_of_the_server(request: &Request) -> bool {
+    request.method == "OPTIONS" && request.path == "*"
+}
+
+impl NotBegun {
+    /// What the client gets instead of the stream: an answer, or only the end of its connection.
+    pub fn reply(self) -> Result<Reply, End> {
+        match self {
+            NotBegun::Failed(why) => Ok(Reply::problem(500, &why)),
+            NotBegun::Gone => {
+                let detail = "the history no longer holds the message with the id in Last-Event-ID";
+                let mut reply = Reply::problem(410, detail);
+                reply.head.push("x-mock-gap", "error");
+                Ok(reply)
+            }
+            NotBegun::Ordered(Order::Shutdown) => Ok(Reply::problem(503, "the server is stopping")),
+            NotBegun::Ordered(Order::End(end)) => Err(end),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Performance;
 use super::connections::Registered;
-use crate::scenario::model::{CorsPolicy, End};
+use crate::scenario::model::{CorsPolicy, End, Gap};
 use crate::wire::Framing;
 
 /// The media type of problem documents (RFC 9457 §3).
@@ -59,6 +59,15 @@ impl Head {
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.headers
             .push((name.to_owned(), Bytes::copy_from_slice(value.as_ref())));
+    }
+
+    /// Says what is done about an id to resume behind that is no longer known.
+    pub fn push_gap(&mut self, gap: Option<Gap>) {
+        match gap {
+            Some(Gap::Replay) => self.push("x-mock-gap", "replay"),
+            Some(Gap::Live | Gap::Error) => self.push("x-mock-gap", "live"),
+            None => {}
+        }
     }
 
     /// Removes all fields of a name, in any case.

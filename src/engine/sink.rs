@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use crate::plan::Source;
+use crate::scenario::model::End;
 use crate::wire::Frame;
 
 /// The other end has gone: nothing written from now on arrives.
@@ -21,4 +23,10 @@ pub trait Sink: Send {
 
     /// Resolves when the other end has gone. Cancel-safe; does not read ahead without bound.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// What the next writes come from: for sinks that show it.
+    fn about(&mut self, _source: Source) {}
+
+    /// From now on the stream stays open like this (stall or hold): for sinks that show it.
+    fn stays(&mut self, _end: End) {}
 }

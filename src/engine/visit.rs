@@ -41,7 +41,7 @@ impl Visit<'_> {
     pub(super) fn run(&mut self, answer: &Answer) -> Result<Reply, Refusal> {
         let live = self.place(&answer.body)?;
         let reached = self.cause(&answer.effects)?;
-        let status = status_code(&self.text(&answer.status)?).map_err(RenderError)?;
+        let status = status_code(&self.text(&answer.status)?).map_err(|why| answer.status.located(why))?;
         let after = pace(
             &answer.after,
             &mut self.chance.timing,
@@ -262,7 +262,7 @@ impl Visit<'_> {
             outlet,
             held: false,
             sized: false,
-            restless: (0, began),
+            restless: (0, Duration::ZERO),
         })
     }
 }

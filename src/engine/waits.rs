@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, select_all};
 
+use super::connections::LiveConnection;
 use super::stage::Stage;
 use crate::plan::{Awaiting, BranchId, Following, Wanted};
 use crate::scenario::Scenario;
@@ -189,7 +190,7 @@ impl Waits {
     }
 
     /// Waits for whatever comes first. Cancel-safe.
-    pub(super) async fn come(&mut self, stage: &Stage, endpoint: &str) -> Came {
+    pub(super) async fn come(&mut self, stage: &Stage, live: &LiveConnection) -> Came {
         let Waits {
             relays,
             pending,
@@ -212,7 +213,7 @@ impl Waits {
             if pending.is_empty() {
                 return std::future::pending().await;
             }
-            let holds = |p: &Pending| holds(&p.awaiting.what, awaited, *began, stage, endpoint);
+            let holds = |p: &Pending| holds(&p.awaiting.what, awaited, *began, stage, live);
             // Kept as it was found: when it is dealt with it may no longer hold.
             let mut found = None;
             let find = || {
@@ -231,7 +232,7 @@ impl Waits {
                 Ok(message) => Came::Message { relay, message, live: true },
                 Err(TooSlow { missed }) => Came::TooSlow(missed),
             },
-            Some((at, held)) = elsewhere => self.take_awaited(at, held),
+            Some((at, stamp)) = elsewhere => self.take_awaited(at, stamp),
         }
     }
 
@@ -246,13 +247,11 @@ impl Waits {
     }
 
     /// The branches whose wait is over: all that wait for the same as the one found.
-    fn take_awaited(&mut self, at: usize, held: Held) -> Came {
+    fn take_awaited(&mut self, at: usize, stamp: u64) -> Came {
         let awaited = self.pending[at].awaiting.what.clone();
         let same = self.pending.extract_if(.., |p| p.awaiting.what == awaited);
         let branches = same.map(|p| p.branch).collect();
-        if let Held::Since(stamp) = held {
-            self.mark_awaited(awaited, stamp);
-        }
+        self.mark_awaited(awaited, stamp);
         Came::Awaited(branches)
     }
 
@@ -269,34 +268,28 @@ impl Waits {
     }
 }
 
-/// What is waited for has come.
-#[derive(Clone, Copy)]
-enum Held {
-    /// It is so.
-    Now,
-    /// It last happened at this stamp.
-    Since(u64),
-}
-
-/// Whether what is waited for has come.
+/// The stamp at which what is waited for came, if it has come.
 fn holds(
     what: &Wanted,
     awaited: &VecDeque<(Wanted, u64)>,
     began: u64,
     stage: &Stage,
-    endpoint: &str,
-) -> Option<Held> {
+    live: &LiveConnection,
+) -> Option<u64> {
+    let dealt_with = awaited.iter().find(|(marked, _)| marked == what);
+    let dealt_with = dealt_with.map(|(_, stamp)| *stamp);
     let stamp = match what {
+        // The others may have left again by the time one looks. A stream counts from when it came.
         Wanted::Clients(count) => {
-            let enough = stage.connections.count_of(endpoint) as u64 >= *count;
-            return enough.then_some(Held::Now);
+            let behind = dealt_with.unwrap_or(live.stamp - 1);
+            let stamp = stage.board.stamp();
+            let most = stage.connections.most_since(&live.endpoint, behind);
+            return (most as u64 >= *count).then_some(stamp);
         }
         Wanted::Signal(name) => stage.board.signalled(name)?,
         Wanted::Publish(topic) => stage.topics.published(topic)?,
     };
-    let dealt_with = awaited.iter().find(|(marked, _)| marked == what);
-    let behind = dealt_with.map_or(began, |(_, stamp)| *stamp);
-    (stamp > behind).then_some(Held::Since(stamp))
+    (stamp > dealt_with.unwrap_or(began)).then_some(stamp)
 }
 
 #[cfg(test)]
@@ -315,7 +308,7 @@ mod tests {
             waits.wait(branch, awaiting);
         }
         // Neither looks again: by now nothing may hold, or something else.
-        let Came::Awaited(branches) = waits.take_awaited(1, Held::Since(5)) else {
+        let Came::Awaited(branches) = waits.take_awaited(1, 5) else {
             panic!("a wait is over");
         };
         assert_eq!(branches, [2, 4]);

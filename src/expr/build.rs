@@ -7,7 +7,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::{
-    Expr, Expressions, Text, condition, describe, fake, filters, functions, limits, print, vocabulary,
+    Expr, Expressions, Remarks, Text, condition, costly, describe, fake, filters, functions, limits, meter,
+    print, rewrite, vocabulary,
 };
 use crate::spelling::nearest;
 
@@ -44,6 +45,8 @@ pub struct Builder {
     env: Environment<'static>,
     vars: Vec<String>,
     hidden: Vec<(&'static str, String)>,
+    place: Arc<str>,
+    remarks: Remarks,
     count: usize,
 }
 
@@ -60,12 +63,26 @@ impl Builder {
         env.set_formatter(|out, _, value| emit(out, value));
         functions::add(&mut env);
         filters::add(&mut env);
+        costly::add(&mut env);
+        meter::add(&mut env);
         Builder {
             env,
             vars,
             hidden: Vec::new(),
+            place: "".into(),
+            remarks: Remarks::default(),
             count: 0,
         }
+    }
+
+    /// Where what is compiled next stands, for errors while rendering.
+    pub fn stands_at(&mut self, place: &str) {
+        self.place = place.into();
+    }
+
+    /// What was noticed since this was last asked.
+    pub fn take_remarks(&mut self) -> Remarks {
+        std::mem::take(&mut self.remarks)
     }
 
     /// Names of the usual scope that what is compiled next cannot use, and why (a half-sentence:
@@ -135,18 +152,38 @@ impl Builder {
 
     fn add(&mut self, template: String, source: &str, bare: bool, names: &[String]) -> Result<Expr, Fault> {
         let name: Arc<str> = format!("t{}", self.count).into();
-        self.env
-            .add_template_owned(name.to_string(), template)
-            .map_err(|e| syntax(&e))?;
+        self.compile(&name, template)?;
         self.count += 1;
-        self.check_names(&name, names)?;
+        let functions = self.check_names(&name, names)?;
         self.check_words(source, bare)?;
-        Ok(Expr(name, source.into()))
+        self.remarks.note(source, bare, &functions, names);
+        Ok(Expr {
+            name,
+            source: source.into(),
+            place: self.place.clone(),
+        })
     }
 
-    fn check_names(&self, template: &str, names: &[String]) -> Result<(), Fault> {
+    fn compile(&mut self, name: &str, template: String) -> Result<(), Fault> {
+        let deep = limits::may_build_up(&template);
+        let metered = rewrite::metered(&template, self.env.syntax().clone(), deep);
+        let written_anew = metered.is_some();
+        let added = self
+            .env
+            .add_template_owned(name.to_owned(), metered.unwrap_or(template));
+        match added {
+            // Brackets that were not there before.
+            Err(error) if written_anew && limits::is_too_deep(&error) => {
+                Err(about_all(limits::too_deep(), None))
+            }
+            added => added.map_err(|e| syntax(&e)),
+        }
+    }
+
+    /// Finds the names that there are not; answers with the functions that are used.
+    fn check_names(&self, template: &str, names: &[String]) -> Result<Vec<String>, Fault> {
         let Ok(template) = self.env.get_template(template) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let globals: Vec<String> = self.env.globals().map(|(name, _)| name.to_owned()).collect();
         let known: Vec<&str> = SCOPE
@@ -164,9 +201,9 @@ impl Builder {
         if let Some((name, why)) = used.iter().find_map(|name| hidden(name)) {
             return Err(unavailable(name, why));
         }
-        match used.into_iter().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(unknown("name", &name, &known)),
-            None => Ok(()),
+        match used.iter().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(unknown("name", name, &known)),
+            None => Ok(used.into_iter().filter(|name| globals.contains(name)).collect()),
         }
     }
 
@@ -216,18 +253,16 @@ impl Builder {
     }
 
     fn check_filter(&self, name: &str) -> Result<(), Fault> {
-        let known = self.env.empty_state().apply_filter(name, &[Value::UNDEFINED]);
-        match known.map_err(|e| e.kind()) {
-            Err(ErrorKind::UnknownFilter) => Err(unknown("filter", name, vocabulary::FILTERS)),
-            _ => Ok(()),
+        match vocabulary::FILTERS.contains(&name) {
+            true => Ok(()),
+            false => Err(unknown("filter", name, vocabulary::FILTERS)),
         }
     }
 
     fn check_test(&self, name: &str) -> Result<(), Fault> {
-        let known = self.env.empty_state().perform_test(name, &[Value::UNDEFINED]);
-        match known.map_err(|e| e.kind()) {
-            Err(ErrorKind::UnknownTest) => Err(unknown("test", name, vocabulary::TESTS)),
-            _ => Ok(()),
+        match vocabulary::TESTS.contains(&name) {
+            true => Ok(()),
+            false => Err(unknown("test", name, vocabulary::TESTS)),
         }
     }
 }

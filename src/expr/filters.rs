@@ -5,11 +5,11 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use sha2::{Digest, Sha256};
 
-use super::print;
+use super::{meter, print};
 use crate::text;
 
 /// Pieces that a text may be cut into.
@@ -22,41 +22,22 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 pub(super) fn add(env: &mut Environment<'static>) {
-    env.add_filter("words", words);
-    env.add_filter("chunks", chunks);
-    env.add_filter("json", json);
-    env.add_filter("sha256", sha256);
-    env.add_filter("b64", b64);
-    env.add_filter("b64decode", b64decode);
-    // Those of minijinja, with limits and with errors that say what to do.
-    env.add_filter("string", json_or_text);
+    // Those of minijinja, with errors that say what to do.
     env.add_filter("int", int);
     env.add_filter("float", float);
-    bound(env);
 }
 
-/// Filters of minijinja that write lists and mappings out as text: it does not see how long that gets
-/// where a list holds the same list a thousand times.
-fn bound(env: &mut Environment<'static>) {
-    use minijinja::filters::{capitalize, indent, join, lower, pprint, title, trim, upper};
-    for (name, filter) in [
-        ("capitalize", Value::from_function(capitalize)),
-        ("indent", Value::from_function(indent)),
-        ("join", Value::from_function(join)),
-        ("lower", Value::from_function(lower)),
-        ("pprint", Value::from_function(pprint)),
-        ("title", Value::from_function(title)),
-        ("trim", Value::from_function(trim)),
-        ("upper", Value::from_function(upper)),
-    ] {
-        env.add_filter(name, move |state: &mut State, args: Rest<ValueOrKwargs>| {
-            let args = args.into_values();
-            for arg in &args {
-                super::limits::check(arg).map_err(failed)?;
-            }
-            filter.call(state, &args)
-        });
-    }
+/// Those that read their value as a whole.
+pub(super) fn readers() -> Vec<(&'static str, Value)> {
+    vec![
+        ("words", Value::from_function(words)),
+        ("chunks", Value::from_function(chunks)),
+        ("json", Value::from_function(json)),
+        ("sha256", Value::from_function(sha256)),
+        ("b64", Value::from_function(b64)),
+        ("b64decode", Value::from_function(b64decode)),
+        ("string", Value::from_function(json_or_text)),
+    ]
 }
 
 /// The pieces of a text, as a language model would send them: each word with the white space
@@ -106,7 +87,7 @@ fn bounded(pieces: &[Value]) -> Result<(), Error> {
 
 /// Compact JSON, with the keys in their order, and nothing escaped but what JSON demands.
 fn json(value: &Value) -> Result<String, Error> {
-    Ok(super::to_json(value).map_err(failed)?.to_string())
+    Ok(super::to_json(value).map_err(meter::failed)?.to_string())
 }
 
 /// A text itself, everything else as compact JSON: as it stands inside text.
@@ -170,11 +151,7 @@ fn no_number(error: Error, value: &Value, filter: &str) -> Error {
 }
 
 fn text_of(value: &Value) -> Result<String, Error> {
-    print(value).map_err(failed)
-}
-
-fn failed(error: super::RenderError) -> Error {
-    invalid(&error.0)
+    print(value).map_err(meter::failed)
 }
 
 fn invalid(message: &str) -> Error {

@@ -1,9 +1,10 @@
 //! The functions of the scenario language. All chance in them comes from the stream's own draws.
 
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::fake;
 use super::scope::{DRAWS, Draws, TOPICS, Topics};
+use super::{fake, meter};
 
 pub(super) fn add(env: &mut Environment<'static>) {
     // Of no use in a scenario, and confusing among the names that are suggested.
@@ -43,7 +44,8 @@ fn random_float(state: &State, a: f64, b: f64) -> Result<f64, Error> {
 }
 
 /// A made-up value of a kind.
-fn fake(state: &State, kind: String) -> Result<String, Error> {
+fn fake(state: &State, kind: &Value) -> Result<String, Error> {
+    let kind = name(state, kind)?;
     let made = fake::make(&kind, &mut draws(state)?.lock());
     made.ok_or_else(|| {
         let hint = crate::spelling::suggest(&kind, &fake::kinds());
@@ -52,20 +54,37 @@ fn fake(state: &State, kind: String) -> Result<String, Error> {
 }
 
 /// One entry of a list.
-fn pick(state: &State, list: Value) -> Result<Value, Error> {
-    let items: Vec<Value> = list.try_iter()?.collect();
-    if items.is_empty() {
+fn pick(state: &State, list: &Value) -> Result<Value, Error> {
+    let length = match list.kind() {
+        ValueKind::Seq => list.len().unwrap_or(0),
+        _ => 0,
+    };
+    if length > 0 {
+        let index = draws(state)?.lock().below(length as u64);
+        return list.get_item(&Value::from(index));
+    }
+    let entries = meter::entries(state, list)?;
+    if entries.is_empty() {
         return Err(invalid("pick() needs a list with at least one entry".into()));
     }
-    let index = draws(state)?.lock().below(items.len() as u64) as usize;
-    Ok(items[index].clone())
+    let index = draws(state)?.lock().below(entries.len() as u64) as usize;
+    Ok(entries[index].clone())
 }
 
 /// What a topic is like now: `clients`, `count`, `last`.
-fn topic(state: &State, name: String) -> Result<Value, Error> {
+fn topic(state: &State, topic: &Value) -> Result<Value, Error> {
     let topics = state.lookup(TOPICS).ok_or_else(no_stream)?;
     let topics = topics.downcast_object_ref::<Topics>().ok_or_else(no_stream)?;
-    Ok(topics.describe(&name))
+    let described = topics.describe(&name(state, topic)?);
+    // The last message is a copy.
+    meter::whole(state, &described)?;
+    Ok(described)
+}
+
+/// What something is called: a text, or what can be written as one.
+fn name(state: &State, value: &Value) -> Result<String, Error> {
+    meter::whole(state, value)?;
+    Ok(value.to_string())
 }
 
 fn draws(state: &State) -> Result<std::sync::Arc<Draws>, Error> {

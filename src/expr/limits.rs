@@ -45,6 +45,27 @@ pub(super) fn tokens_too_deep<'a>(tokens: impl IntoIterator<Item = Token<'a>>) -
     tokens.into_iter().find_map(|token| depth.take(&token))
 }
 
+/// That brackets or blocks are too deep.
+pub(super) fn too_deep() -> String {
+    format!("this is nested more than {MAX_NESTING} deep; take it apart with `let`")
+}
+
+/// Whether minijinja's parser found brackets or blocks too deep.
+pub(super) fn is_too_deep(error: &Error) -> bool {
+    error.detail() == Some("template exceeds maximum recursion limits")
+}
+
+/// Whether a template has so many brackets and filters that by them, one `set` after the other, a
+/// list could grow too deep to be dropped.
+pub(super) fn may_build_up(source: &str) -> bool {
+    const MANY: usize = 1000;
+    source
+        .bytes()
+        .filter(|b| matches!(b, b'[' | b'{' | b'(' | b'|'))
+        .count()
+        > MANY
+}
+
 /// How much hangs on one another at a token.
 #[derive(Default)]
 struct Depth {
@@ -78,9 +99,7 @@ impl Depth {
             _ => self.chain += 1,
         }
         if self.open.len() > MAX_NESTING || self.blocks.iter().sum::<usize>() > MAX_NESTING {
-            return Some(format!(
-                "this is nested more than {MAX_NESTING} deep; take it apart with `let`"
-            ));
+            return Some(too_deep());
         }
         (self.chain > MAX_CHAIN).then(|| {
             format!("this expression is too long in one piece ({MAX_CHAIN} words and signs); take it apart with `let`")
@@ -100,7 +119,7 @@ impl Depth {
 
 /// Whether a value can leave an expression: not too large when written out, not too deep.
 pub(super) fn check(value: &Value) -> Result<(), RenderError> {
-    measure(value, 0, &mut { MAX_OUTPUT })
+    measure(value, &mut { MAX_OUTPUT })
 }
 
 /// What is left for all the templates of one tree together.
@@ -121,7 +140,7 @@ impl Left {
 
     /// A part's value has been made.
     pub(super) fn take(&mut self, value: &Value, spent: u64) -> Result<(), RenderError> {
-        measure(value, 0, &mut self.bytes)?;
+        measure(value, &mut self.bytes)?;
         self.take_bytes(0, spent)
     }
 
@@ -137,11 +156,22 @@ impl Left {
     }
 }
 
-fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), RenderError> {
-    let text = value.as_bytes().map_or(0, <[u8]>::len);
-    *left = left
-        .checked_sub(if depth == 0 { text } else { text + PART })
-        .ok_or_else(too_much)?;
+fn measure(value: &Value, left: &mut usize) -> Result<(), RenderError> {
+    visit(value, 0, &mut |depth, bytes| {
+        let part = if depth == 0 { 0 } else { PART };
+        *left = left.checked_sub(bytes + part).ok_or_else(too_much)?;
+        Ok(())
+    })
+}
+
+/// Takes a value and everything in it, with how deep it stands and how many bytes of text it is; ends
+/// at the first error.
+pub(super) fn visit(
+    value: &Value,
+    depth: usize,
+    take: &mut dyn FnMut(usize, usize) -> Result<(), RenderError>,
+) -> Result<(), RenderError> {
+    take(depth, value.as_bytes().map_or(0, <[u8]>::len))?;
     if depth > MAX_DEPTH {
         return Err(RenderError(format!(
             "this value is nested more than {MAX_DEPTH} deep"
@@ -150,13 +180,13 @@ fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), RenderEr
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => {
             for item in value.try_iter()? {
-                measure(&item, depth + 1, left)?;
+                visit(&item, depth + 1, take)?;
             }
         }
         ValueKind::Map => {
             for key in value.try_iter()? {
-                measure(&key, depth + 1, left)?;
-                measure(&value.get_item(&key)?, depth + 1, left)?;
+                visit(&key, depth + 1, take)?;
+                visit(&value.get_item(&key)?, depth + 1, take)?;
             }
         }
         _ => {}

@@ -5,13 +5,17 @@
 
 mod build;
 mod condition;
+mod costly;
 mod fake;
 mod fake_words;
 mod filters;
 mod functions;
 mod limits;
+mod meter;
 mod query;
+mod remarks;
 mod request;
+mod rewrite;
 mod scope;
 mod state;
 mod vocabulary;
@@ -24,7 +28,8 @@ use serde_json::Value as Json;
 
 pub use build::{Builder, Fault};
 pub use query::{BadParams, Params};
-pub use scope::{Moment, RequestScope, TopicView};
+pub use remarks::Remarks;
+pub use scope::{Moment, NoTopics, RequestScope, TopicView};
 pub use state::{NoState, StateView};
 pub use vocabulary::{Vocabulary, vocabulary};
 
@@ -38,20 +43,32 @@ pub struct Expressions {
 
 /// An expression that yields a value.
 #[derive(Clone)]
-pub struct Expr(Arc<str>, Arc<str>);
+pub struct Expr {
+    name: Arc<str>,
+    source: Arc<str>,
+    place: Arc<str>,
+}
 
 impl std::fmt::Debug for Expr {
     /// As written, wherever it stands in its scenario: a feed that a reload leaves as it is can be told
     /// by that.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Expr").field(&self.1).finish()
+        f.debug_tuple("Expr").field(&self.source).finish()
     }
 }
 
 impl Expr {
     /// As written, with its braces if it has any.
     pub fn source(&self) -> &str {
-        &self.1
+        &self.source
+    }
+
+    /// An error with where the expression stands, and what it says.
+    fn located(&self, error: RenderError) -> RenderError {
+        let source: Vec<&str> = self.source.split_whitespace().collect();
+        let source = excerpt(&source.join(" "));
+        let place = if self.place.is_empty() { "" } else { ": " };
+        RenderError(format!("{}{place}{error} (in `{source}`)", self.place))
     }
 }
 
@@ -114,6 +131,14 @@ impl Text {
     pub fn fixed(text: &str) -> Text {
         Text::Fixed(text.into())
     }
+
+    /// Why what it was rendered to is of no use, with where it stands.
+    pub fn located(&self, why: String) -> RenderError {
+        match self {
+            Text::Fixed(_) => RenderError(why),
+            Text::Template(expr) | Text::Value(expr) => expr.located(RenderError(why)),
+        }
+    }
 }
 
 impl Tree {
@@ -129,12 +154,26 @@ impl Tree {
 impl Expressions {
     /// The value of an expression.
     pub fn value(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
-        let template = self.env.get_template(&expr.0)?;
+        let value = self.evaluate(expr, scope, moment);
+        value.map_err(|error| expr.located(error))
+    }
+
+    fn evaluate(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
+        let template = self.env.get_template(&expr.name)?;
         let captured = template.render_captured(scope.at(moment))?;
         account(scope, captured.state());
         let value = captured.state().lookup(build::RESULT).unwrap_or(Value::UNDEFINED);
         limits::check(&value)?;
         Ok(value)
+    }
+
+    /// The text of a template with several parts.
+    fn written(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<String, RenderError> {
+        let template = self.env.get_template(&expr.name)?;
+        let mut out = Bounded(Vec::new());
+        let captured = template.render_captured_to(scope.at(moment), &mut out)?;
+        account(scope, captured.state());
+        String::from_utf8(out.0).map_err(|e| RenderError(e.to_string()))
     }
 
     /// Whether a condition holds: false, zero, empty and missing do not.
@@ -148,7 +187,7 @@ impl Expressions {
         if value.is_none() || value.is_undefined() {
             return Ok(String::new());
         }
-        print(&value)
+        print(&value).map_err(|error| expr.located(error))
     }
 
     /// Text rendered; a missing value is an error.
@@ -156,13 +195,13 @@ impl Expressions {
         match text {
             Text::Fixed(text) => Ok(text.to_string()),
             Text::Template(expr) => {
-                let template = self.env.get_template(&expr.0)?;
-                let mut out = Bounded(Vec::new());
-                let captured = template.render_captured_to(scope.at(moment), &mut out)?;
-                account(scope, captured.state());
-                String::from_utf8(out.0).map_err(|e| RenderError(e.to_string()))
+                let text = self.written(expr, scope, moment);
+                text.map_err(|error| expr.located(error))
             }
-            Text::Value(expr) => print(&self.value(expr, scope, moment)?),
+            Text::Value(expr) => {
+                let value = self.value(expr, scope, moment)?;
+                print(&value).map_err(|error| expr.located(error))
+            }
         }
     }
 
@@ -179,7 +218,7 @@ impl Expressions {
                 if value.is_none() {
                     Ok(None)
                 } else {
-                    print(&value).map(Some)
+                    print(&value).map(Some).map_err(|error| expr.located(error))
                 }
             }
             other => self.text(other, scope, moment).map(Some),
@@ -205,7 +244,7 @@ impl Expressions {
             Tree::Text(Text::Value(expr)) => {
                 let value = self.value(expr, scope, moment)?;
                 left.take(&value, scope.spent())?;
-                to_json(&value)?
+                to_json(&value).map_err(|error| expr.located(error))?
             }
             Tree::Text(text) => {
                 let text = self.text(text, scope, moment)?;

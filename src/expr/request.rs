@@ -12,10 +12,16 @@ use super::scope::lock;
 use crate::request::Request;
 use crate::text;
 
+/// What `request` has.
+pub(super) const MEMBERS: &[&str] = &[
+    "method", "path", "version", "peer", "query", "headers", "cookies", "body", "params", "json",
+];
+
 /// `request` in expressions; the costly members are made when asked for.
 #[derive(Debug)]
 pub(super) struct RequestValue {
     request: Arc<Request>,
+    body: OnceLock<Value>,
     query: OnceLock<Option<Value>>,
     params: OnceLock<Option<Value>>,
     json: OnceLock<Option<Value>>,
@@ -30,7 +36,10 @@ impl Object for RequestValue {
             "path" => Value::from(text::from_bytes(request.path.as_bytes())),
             "version" => Value::from(request.version.as_str()),
             "peer" => Value::from(request.peer.to_string()),
-            "body" => Value::from(text::from_bytes(&request.body)),
+            "body" => {
+                let body = || Value::from(text::from_bytes(&request.body));
+                self.body.get_or_init(body).clone()
+            }
             "headers" => Value::from_object(Headers(request.clone())),
             "cookies" => Value::from(Serde(cookies(request))),
             "query" => self.cached(&self.query, || Params::query(request).map(of_map))?,
@@ -61,6 +70,7 @@ impl RequestValue {
         let (query, params, json) = Default::default();
         RequestValue {
             request,
+            body: OnceLock::new(),
             query,
             params,
             json,

@@ -41,6 +41,23 @@ pub trait TopicView: Send + Sync {
     fn last(&self, topic: &str) -> Option<String>;
 }
 
+/// Topics that nobody follows and nothing was ever published to.
+pub struct NoTopics;
+
+impl TopicView for NoTopics {
+    fn clients(&self, _: &str) -> u64 {
+        0
+    }
+
+    fn count(&self, _: &str) -> u64 {
+        0
+    }
+
+    fn last(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 /// Everything that stays the same for all of one request's renderings.
 #[derive(Clone)]
 pub struct RequestScope {

@@ -129,6 +129,7 @@ pub fn vocabulary() -> Vocabulary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expr::meter::{AT, MADE, METERED};
 
     /// minijinja tells its filters and tests only where it shows an environment.
     fn shown<'t>(environment: &'t str, field: &str) -> Vec<&'t str> {
@@ -140,7 +141,10 @@ mod tests {
     #[test]
     fn the_lists_are_those_that_minijinja_goes_by() {
         let environment = Builder::new(Vec::new()).describe();
-        assert_eq!(shown(&environment, "filters"), FILTERS);
+        let mut filters = shown(&environment, "filters");
+        // Those that no template can name.
+        filters.retain(|name| ![METERED, MADE, AT].contains(name));
+        assert_eq!(filters, FILTERS);
         let tests = shown(&environment, "tests");
         let words = tests
             .into_iter()

@@ -106,10 +106,17 @@ pub fn on_path<'s>(scenario: &'s Scenario, request: &Request) -> impl Iterator<I
     })
 }
 
-/// The methods that a path is served with, for `Allow` and preflights.
+/// The methods that a path is served with, for `Allow` and preflights; those of all endpoints for the
+/// server as a whole, `*` (RFC 9110 §9.3.7).
 pub fn methods(scenario: &Scenario, request: &Request) -> Vec<String> {
     let mut allowed = Vec::new();
-    on_path(scenario, request).for_each(|endpoint| allow(&mut allowed, &endpoint.methods));
+    match request.path.as_str() {
+        "*" => scenario
+            .endpoints
+            .iter()
+            .for_each(|e| allow(&mut allowed, &e.methods)),
+        _ => on_path(scenario, request).for_each(|e| allow(&mut allowed, &e.methods)),
+    }
     allowed
 }
 
@@ -150,6 +157,15 @@ fn allow(allowed: &mut Vec<String>, methods: &Methods) {
     }
 }
 
+/// The endpoint that a path would have with a slash at its end, or without the one it has.
+fn but_for_a_slash<'s>(scenario: &'s Scenario, path: &str) -> Option<&'s Endpoint> {
+    let other = match path.strip_suffix('/') {
+        Some(shorter) => shorter.to_owned(),
+        None => format!("{path}/"),
+    };
+    on_any_host(scenario, &segments(&other)?)
+}
+
 fn nearest_endpoint(scenario: &Scenario, path: &str) -> Option<String> {
     let paths = |endpoint: &'_ Endpoint| {
         endpoint
@@ -158,6 +174,9 @@ fn nearest_endpoint(scenario: &Scenario, path: &str) -> Option<String> {
             .map(|p| p.source().to_owned())
             .collect::<Vec<_>>()
     };
+    if let Some(endpoint) = but_for_a_slash(scenario, path) {
+        return Some(describe(endpoint));
+    }
     let all: Vec<String> = scenario.endpoints.iter().flat_map(paths).collect();
     let near = nearest(path, all.iter().map(String::as_str))?;
     let has = |endpoint: &&Endpoint| endpoint.paths.iter().any(|p| p.source() == near);

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::cue::{BranchId, Cue};
-use super::script::{Plan, WORK_AT_ONCE};
+use super::script::{AT_ONCE, Plan, WORK_AT_ONCE};
 use crate::expr::RenderError;
 use crate::scenario::model::{Action, End};
 
-/// Cues in which the client's last event is looked for.
+/// Cues, or steps without one, in which the client's last event is looked for.
 const FAR: usize = 20_000;
-/// Cues and bytes that a body of a known length may have.
+/// Cues that a body of a known length may have.
 const MOST_CUES: usize = 200_000;
+/// Bytes that are made in vain while a request waits for its answer.
 const MOST_BYTES: u64 = 256 << 20;
 /// Steps of work that expressions may take in all while a request waits for its answer.
 const MOST_WORK: u64 = 10_000_000;
@@ -29,12 +30,21 @@ enum Ahead {
 
 impl Plan {
     /// Goes on behind the event with this id, at once; from the beginning if there is no such event
-    /// among the first 20,000, or if finding it takes too much work.
+    /// among the first 20,000 (many steps that send nothing by themselves count, too), or if finding
+    /// it takes too much work or more than 256 MiB.
     pub fn resume(&mut self, id: &[u8]) {
         let mut ahead = self.copy();
-        let mut elapsed = Duration::ZERO;
-        for _ in 0..FAR {
-            match ahead.next(elapsed) {
+        let (mut elapsed, mut bytes) = (Duration::ZERO, 0);
+        let mut far = 0;
+        while far < FAR {
+            let cue = ahead.next(elapsed);
+            bytes += size(&cue);
+            far += match cue {
+                // Many steps were done at once, and there is more to do.
+                Cue::Wait(due) if due <= elapsed => AT_ONCE as usize,
+                _ => 1,
+            };
+            match cue {
                 Cue::Wait(due) => elapsed = due,
                 // The last piece of an event counts, not those before it.
                 Cue::Send(write) if write.events > 0 && ahead.last_id.as_deref() == Some(id) => {
@@ -52,7 +62,7 @@ impl Plan {
                 Cue::End(_) | Cue::Fail(_) | Cue::Idle => return,
                 _ => {}
             }
-            if ahead.spent() > MOST_WORK {
+            if bytes > MOST_BYTES || ahead.spent() > MOST_WORK {
                 return;
             }
         }
@@ -144,6 +154,16 @@ impl Plan {
             }
             _ => Ok(Ahead::Other),
         }
+    }
+}
+
+/// Bytes that were made for a cue.
+fn size(cue: &Cue) -> u64 {
+    let data = |data: &Option<bytes::Bytes>| data.as_ref().map_or(0, bytes::Bytes::len);
+    match cue {
+        Cue::Send(write) => write.frame.len() as u64,
+        Cue::Publish(all) => all.iter().map(|one| data(&one.event.data) as u64).sum(),
+        _ => 0,
     }
 }
 

@@ -49,6 +49,62 @@ pub struct Write {
     pub frame: Frame,
     /// Events that end in it.
     pub events: u64,
+    /// What it comes from.
+    pub source: Source,
+}
+
+/// What a write comes from. The bytes do not depend on it: it is for those who show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// An event, with data or an id at least.
+    Event,
+    /// A step that says nothing but the reconnection time.
+    Retry,
+    /// A step that is a comment and nothing else.
+    Comment,
+    /// Bytes that the scenario dictates.
+    Raw,
+    /// Several steps in one write.
+    OneWrite,
+    /// A message of a topic.
+    Relayed,
+    /// A heartbeat.
+    Heartbeat,
+    /// Byte order marks at the beginning.
+    Bom,
+    /// What was withheld until the clean end.
+    Rest,
+    /// The body of an answer that is no stream.
+    Body,
+}
+
+impl Source {
+    /// What an event counts as.
+    pub fn of(event: &Event) -> Source {
+        if event.data.is_some() || event.id.is_some() || event.event.is_some() {
+            Source::Event
+        } else if event.retry.is_some() {
+            Source::Retry
+        } else {
+            Source::Comment
+        }
+    }
+
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Event => "event",
+            Source::Retry => "retry",
+            Source::Comment => "comment",
+            Source::Raw => "raw",
+            Source::OneWrite => "one_write",
+            Source::Relayed => "relayed",
+            Source::Heartbeat => "heartbeat",
+            Source::Bom => "bom",
+            Source::Rest => "rest",
+            Source::Body => "body",
+        }
+    }
 }
 
 /// Topics to relay.

@@ -205,7 +205,8 @@ fn written(
     scope: &RequestScope,
     moment: Moment,
 ) -> Result<(Duration, Duration), RenderError> {
-    let range = duration::parse_range(&expressions.text(text, scope, moment)?).map_err(RenderError)?;
+    let range = duration::parse_range(&expressions.text(text, scope, moment)?);
+    let range = range.map_err(|why| text.located(why))?;
     Ok((range.low, range.high))
 }
 

@@ -11,7 +11,7 @@ mod output;
 mod perform;
 mod script;
 
-pub use cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
+pub use cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Source, Wanted, Write};
 pub use event::{PublishFault, pace, render_event, render_publish, render_raw, render_setting, to_bytes};
 pub use script::{Chance, Plan};
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::cue::Write;
+use super::cue::{Source, Write};
 use super::event::pace;
 use crate::expr::{Expressions, Moment, RenderError, RequestScope};
 use crate::random::Draw;
@@ -55,8 +55,14 @@ impl Output {
         self.due
     }
 
-    /// Takes bytes to be written from `now` on.
-    pub(super) fn stage(&mut self, bytes: Vec<u8>, events: u64, cuts: Option<&Split>, now: Duration) {
+    /// Takes bytes to be written from `now` on: what they come from, and how many events end in them.
+    pub(super) fn stage(
+        &mut self,
+        bytes: Vec<u8>,
+        (source, events): (Source, u64),
+        cuts: Option<&Split>,
+        now: Duration,
+    ) {
         if bytes.is_empty() {
             return;
         }
@@ -64,7 +70,12 @@ impl Output {
         let Some(cuts) = cuts else {
             let frame = Frame::new(&bytes);
             self.gap = Pace::ZERO;
-            return self.pieces.push_back(Write { frame, events });
+            let write = Write {
+                frame,
+                events,
+                source,
+            };
+            return self.pieces.push_back(write);
         };
         self.gap = cuts.gap.clone();
         let ranges = split(&bytes, &cuts.at, &mut self.draw);
@@ -73,6 +84,7 @@ impl Output {
             .extend(ranges.into_iter().enumerate().map(|(i, range)| Write {
                 frame: Frame::new(&bytes[range]),
                 events: if i == last { events } else { 0 },
+                source,
             }));
     }
 
@@ -114,7 +126,7 @@ impl Output {
     fn begin(&mut self, wire: &Wire) {
         if wire.boms > 0 {
             let marks = BOM.repeat(wire.boms.into());
-            self.stage(marks, 0, wire.split.as_deref(), Duration::ZERO);
+            self.stage(marks, (Source::Bom, 0), wire.split.as_deref(), Duration::ZERO);
             self.fresh = self.pieces.len();
         }
     }

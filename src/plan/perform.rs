@@ -7,8 +7,8 @@ use minijinja::Value;
 use minijinja::value::Serde;
 
 use super::branch::{Branch, State};
-use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Wanted, Write};
-use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large, wild};
+use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Source, Wanted, Write};
+use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large};
 use super::script::{Plan, surroundings};
 use crate::expr::{RenderError, RequestScope};
 use crate::scenario::model::{
@@ -20,6 +20,11 @@ use crate::wire::{Frame, encode};
 const MOST_BRANCHES: usize = 1_000;
 
 impl Plan {
+    /// Whether what is sent is published instead.
+    pub fn is_feed(&self) -> bool {
+        self.feeds.is_some()
+    }
+
     pub(super) fn perform(
         &mut self,
         at: BranchId,
@@ -27,18 +32,14 @@ impl Plan {
         elapsed: Duration,
     ) -> Result<Option<Cue>, RenderError> {
         let around = surroundings(&self.scenario, self.seq, self.began_ms);
-        let branch = self
-            .branches
-            .get_mut(at)
-            .and_then(Option::as_mut)
-            .ok_or_else(wild)?;
+        let branch = among(&mut self.branches, at)?;
         let moment = branch.moment(&around);
         let expressions = &self.scenario.expressions;
         match action {
             Action::Send(template) => return self.send(at, template, elapsed),
             Action::Raw(raw) => {
                 let bytes = render_raw(raw, expressions, &branch.scope, moment)?;
-                self.write(at, bytes, 0, raw.split.clone(), elapsed)?;
+                self.write(at, bytes, (Source::Raw, 0), raw.split.clone(), elapsed)?;
             }
             Action::OneWrite(steps) => branch.gather(steps.clone()),
             Action::Wait => {}
@@ -104,11 +105,7 @@ impl Plan {
             self.counter += 1;
         }
         let around = surroundings(&self.scenario, self.seq, self.began_ms);
-        let branch = self
-            .branches
-            .get_mut(at)
-            .and_then(Option::as_mut)
-            .ok_or_else(wild)?;
+        let branch = among(&mut self.branches, at)?;
         let moment = branch.moment(&around);
         let counter = self.counter;
         let event = render_event(
@@ -126,6 +123,7 @@ impl Plan {
             }])));
         }
         let bytes = encode(&event, &self.script.wire.style);
+        let source = Source::of(&event);
         if event.id.is_some() {
             self.last_id = event.id;
         }
@@ -133,9 +131,13 @@ impl Plan {
         if split.is_none() && self.branch(at)?.gathering().is_none() && !self.output.is_busy() {
             // The usual way, without a detour.
             let frame = Frame::new(&bytes);
-            return Ok(Some(Cue::Send(Write { frame, events: 1 })));
+            return Ok(Some(Cue::Send(Write {
+                frame,
+                events: 1,
+                source,
+            })));
         }
-        self.write(at, bytes, 1, split, elapsed)?;
+        self.write(at, bytes, (source, 1), split, elapsed)?;
         Ok(None)
     }
 
@@ -143,7 +145,7 @@ impl Plan {
         &mut self,
         at: BranchId,
         bytes: Vec<u8>,
-        events: u64,
+        (source, events): (Source, u64),
         cuts: Option<Arc<Split>>,
         elapsed: Duration,
     ) -> Result<(), RenderError> {
@@ -157,7 +159,7 @@ impl Plan {
         }
         // Late or not, the time between two pieces is kept.
         let now = if cuts.is_some() { elapsed } else { self.due };
-        self.output.stage(bytes, events, cuts.as_deref(), now);
+        self.output.stage(bytes, (source, events), cuts.as_deref(), now);
         Ok(())
     }
 
@@ -259,4 +261,10 @@ fn choose(choices: &[(u64, Steps)], scope: &RequestScope) -> Steps {
     choices
         .last()
         .map_or_else(|| Arc::from([]), |(_, steps)| steps.clone())
+}
+
+/// One of the branches, with the rest of the plan still at hand.
+pub(super) fn among(branches: &mut [Option<Branch>], at: BranchId) -> Result<&mut Branch, RenderError> {
+    let branch = branches.get_mut(at).and_then(Option::as_mut);
+    branch.ok_or_else(|| RenderError("a branch of the script is gone".into()))
 }

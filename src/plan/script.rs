@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::branch::{Branch, Gathered, State, Surroundings};
-use super::cue::{BranchId, Cue};
+use super::cue::{BranchId, Cue, Source};
 use super::event::{pace, render_event, wild};
 use super::output::Output;
+use super::perform::among;
 use crate::event::Event;
 use crate::expr::{Moment, RenderError, RequestScope};
-use crate::random::Draw;
+use crate::random::{Draw, Purpose};
 use crate::scenario::Scenario;
 use crate::scenario::model::{Action, Pace, Script};
 use crate::wire::{Frame, Style, encode};
@@ -17,7 +18,7 @@ use crate::wire::{Frame, Style, encode};
 /// Steps that may pass without a cue before the script counts as running wild.
 const IDLE_STEPS: u32 = 10_000;
 /// Steps that are done at once. Each may cost much, and whoever plays has others to serve.
-const AT_ONCE: u32 = 16;
+pub(super) const AT_ONCE: u32 = 16;
 /// Work of expressions that is done at once, in steps; the last one may take more.
 pub(super) const WORK_AT_ONCE: u64 = 100_000;
 
@@ -28,6 +29,16 @@ pub struct Chance {
     pub timing: Draw,
     /// Cuts.
     pub wire: Draw,
+}
+
+impl Chance {
+    /// Each from the sequence for its purpose.
+    pub fn new(draw: impl Fn(Purpose) -> Draw) -> Chance {
+        Chance {
+            timing: draw(Purpose::Timing),
+            wire: draw(Purpose::Wire),
+        }
+    }
 }
 
 /// A script under way.
@@ -117,10 +128,10 @@ impl Plan {
         }
     }
 
-    /// Steps of work that its expressions have taken.
+    /// Steps of work that its expressions have taken; branches count together.
     pub(super) fn spent(&self) -> u64 {
         let branches = self.branches.iter().flatten();
-        branches.map(|branch| branch.scope.spent()).sum()
+        branches.map(|branch| branch.scope.spent()).max().unwrap_or(0)
     }
 
     /// What to do now, this long after the stream began.
@@ -178,8 +189,9 @@ impl Plan {
             return false;
         }
         let cuts = wire.split.clone();
+        let bytes = encode(event, &wire.style);
         self.output
-            .stage(encode(event, &wire.style), 1, cuts.as_deref(), elapsed);
+            .stage(bytes, (Source::Relayed, 1), cuts.as_deref(), elapsed);
         true
     }
 
@@ -317,8 +329,7 @@ impl Plan {
     }
 
     pub(super) fn branch(&mut self, at: BranchId) -> Result<&mut Branch, RenderError> {
-        let branch = self.branches.get_mut(at).and_then(Option::as_mut);
-        branch.ok_or_else(|| RenderError("a branch of the script is gone".into()))
+        among(&mut self.branches, at)
     }
 
     /// The branch whose next step is due first; of several the one that was written first.
@@ -348,7 +359,7 @@ impl Plan {
                 Ok(Some(gathered)) => {
                     let due = branch.due;
                     let Gathered { bytes, events } = gathered;
-                    self.output.stage(bytes, events, None, due);
+                    self.output.stage(bytes, (Source::OneWrite, events), None, due);
                     return Ok(());
                 }
                 Err(error) => branch.failed = Some(error),

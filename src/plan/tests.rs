@@ -1,29 +1,18 @@
 //! Scripts as they run: each line is the time of a cue and what it is.
 
+mod ahead;
+mod bounds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::expr::{NoState, RequestScope, TopicView};
+use crate::expr::{NoState, NoTopics, RequestScope};
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
 use crate::scenario::compile;
 use crate::scenario::diagnostic::Source;
 use crate::scenario::model::{Body, Choice};
-
-struct NoTopics;
-
-impl TopicView for NoTopics {
-    fn clients(&self, _: &str) -> u64 {
-        0
-    }
-    fn count(&self, _: &str) -> u64 {
-        0
-    }
-    fn last(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 /// The plan of the only endpoint's stream.
 pub(super) fn plan(rest: &str, seed: u64) -> Plan {
@@ -39,11 +28,7 @@ pub(super) fn plan(rest: &str, seed: u64) -> Plan {
     let Body::Stream(script) = &answer.body else {
         panic!("a stream")
     };
-    let key = DrawKey {
-        endpoint: "GET /x#0".into(),
-        client: String::new(),
-        attempt: 1,
-    };
+    let key = DrawKey::first("GET /x#0");
     let draw = |purpose| Draw::new(seed, &key, purpose);
     let scope = RequestScope::new(
         Arc::new(Request::example("GET", "/x")),
@@ -54,10 +39,7 @@ pub(super) fn plan(rest: &str, seed: u64) -> Plan {
         Arc::new(NoTopics),
         Arc::new(NoState),
     );
-    let chance = Chance {
-        timing: draw(Purpose::Timing),
-        wire: draw(Purpose::Wire),
-    };
+    let chance = Chance::new(draw);
     let script = script.clone();
     Plan::new(Arc::new(scenario), script, scope, chance, 1_000_000)
 }
@@ -293,97 +275,6 @@ fn choices_follow_their_weights() {
     assert!((700..800).contains(&count(" a")), "{}", count(" a"));
     assert_eq!(count(" a") + count(" b"), 1000);
     assert_eq!(lines, run(steps, 5_000));
-}
-
-#[test]
-fn resuming_skips_at_once_and_goes_on_in_time() {
-    let script = "    resume: true\n    stream:\n      - { id: '1', data: a, after: 10ms }\n      - { id: '2', data: b, after: 10ms }\n      - { id: '3', data: '{{ seq }} {{ elapsed }}', after: 10ms }\n      - { id: '4', data: d, every: 5ms, times: 2 }\n";
-    let resumed = |id: &str| {
-        let mut plan = plan(script, 7);
-        plan.resume(id.as_bytes());
-        trace(&mut plan, 100, |_, _, _| {})
-    };
-    assert_eq!(
-        resumed("2"),
-        [
-            r"10 data: 3 10\nid: 3",
-            r"15 data: d\nid: 4",
-            r"20 data: d\nid: 4",
-            "20 end Close"
-        ]
-    );
-    assert_eq!(
-        resumed("nope")[0],
-        r"10 data: a\nid: 1",
-        "an unknown id begins anew"
-    );
-    assert_eq!(
-        resumed("4"),
-        [r"5 data: d\nid: 4", "5 end Close"],
-        "the first with the id counts"
-    );
-    let mut over = plan(
-        "    resume: true\n    stream:\n      - { id: '1', data: a, after: 500h }\n",
-        7,
-    );
-    over.resume(b"1");
-    assert!(matches!(over.next(Duration::ZERO), Cue::End(_)));
-    assert_eq!(over.due(), Duration::ZERO, "what was skipped took no time");
-}
-
-#[test]
-fn lengths_are_known_beforehand_where_they_can_be() {
-    let sized = plan(
-        "    wire: { bom: true }\n    stream:\n      - { data: '{{ uuid() }}', after: 1s }\n      - raw: { fill: 100 }\n",
-        7,
-    );
-    assert_eq!(sized.measure(), Ok(3 + 6 + 36 + 2 + 100));
-    let endless = plan("    stream:\n      - { data: x, every: 1s }\n", 7);
-    assert!(endless.measure().is_err());
-    let waits = plan("    stream:\n      - follow: t\n", 7);
-    assert_eq!(
-        waits.measure(),
-        Err("the stream waits for what happens elsewhere".into())
-    );
-}
-
-#[test]
-fn a_script_that_runs_wild_is_stopped() {
-    check(
-        "      - repeat: { while: 1 == 1, steps: [ { let: { a: 1 } }, { data: x, after: '{{ \"0\" }}' } ] }\n",
-        0,
-        &vec!["0 data: x"; 10_000],
-    );
-    let silent = "      - repeat: { times: 1000000000, steps: [ let: { a: 1 } ] }\n";
-    let lines = run(silent, 10);
-    assert_eq!(
-        lines,
-        ["0 fail the script runs in circles without sending or waiting"]
-    );
-}
-
-#[test]
-fn many_steps_without_a_cue_are_done_bit_by_bit() {
-    let mut plan = plan(
-        "    stream:\n      - repeat: { times: 40, steps: [ let: { a: '{{ seq }}' } ] }\n      - data: x\n",
-        7,
-    );
-    let begun = Duration::from_millis(3);
-    let mut asked = 0;
-    while matches!(plan.next(begun), Cue::Wait(due) if due == begun) {
-        asked += 1;
-    }
-    assert_eq!(asked, 2, "whoever plays it has others to serve in between");
-    assert!(matches!(plan.next(begun), Cue::End(_)), "the event came");
-}
-
-#[test]
-fn looking_ahead_is_bounded_in_work() {
-    let heavy = "    wire: { framing: sized }\n    resume: true\n    stream:\n      - repeat: { times: 200, steps: [ { let: { a: '{{ (\"x\" * 9000000) | length }}' } }, { data: x } ] }\n      - { id: last, data: y }\n";
-    let mut plan = plan(heavy, 7);
-    assert!(plan.measure().unwrap_err().contains("too long"));
-    plan.resume(b"last");
-    assert_eq!(plan.spent(), 0, "from the beginning");
 }
 
 #[test]

@@ -58,7 +58,14 @@ fn answer(answer: &Answer) -> String {
         Body::Json(_) => with_status("answers JSON"),
         Body::File { media_type, .. } => with_status(&format!("answers a file ({media_type})")),
         Body::Files(files) => with_status(&format!("serves {}", counted(files.files.len(), "file"))),
-        Body::Stream(script) => with_status(&format!("streams {}", steps(&script.steps))),
+        Body::Stream(script) => {
+            let how = if begins_with_a_deed(&script.steps) {
+                "opens a stream,"
+            } else {
+                "streams"
+            };
+            with_status(&format!("{how} {}", steps(&script.steps)))
+        }
         Body::Nothing(end) => format!("answers nothing: {}", ending(*end)),
     });
     parts.join(", ")
@@ -86,21 +93,30 @@ fn steps(all: &[Step]) -> String {
     }
 }
 
+/// Several steps in brackets: what is said next holds for all of them.
+fn grouped(inner: &[Step]) -> String {
+    let said = steps(inner);
+    match said.contains(", then ") {
+        true => format!("({said})"),
+        false => said,
+    }
+}
+
 /// A step's action; `None` for what a client does not see.
 fn action(step: &Step) -> Option<String> {
     Some(match &step.action {
         Action::Send(_) | Action::Let(_) | Action::Set(_) => return None,
         Action::Wait => format!("a pause of {}", pace(&step.after)),
         Action::Raw(_) => "raw bytes".into(),
-        Action::OneWrite(inner) => format!("{} in one write", steps(inner)),
+        Action::OneWrite(inner) => format!("{} in one write", grouped(inner)),
         Action::Repeat {
             repetition,
             steps: inner,
-        } => format!("{} {}", steps(inner), repeated(repetition)),
+        } => format!("{} {}", grouped(inner), repeated(repetition)),
         Action::ForEach(each) => {
             let every = each.every.as_ref().map(|p| format!(", one every {}", pace(p)));
             let every = every.unwrap_or_default();
-            format!("{} for each entry of a list{every}", steps(&each.steps))
+            format!("{} for each entry of a list{every}", grouped(&each.steps))
         }
         Action::Choose(choices) => format!("one of {} ways", choices.len()),
         Action::If { then, otherwise, .. } => either(&steps(then), &steps(otherwise)),
@@ -111,15 +127,36 @@ fn action(step: &Step) -> Option<String> {
         Action::Follow(follow) => followed(follow),
         Action::Publish(list) => {
             let topics: Vec<String> = list.iter().map(|p| text(&p.topic)).collect();
-            format!("a message to {}", topics.join(", "))
+            format!("publishes to {}", topics.join(", "))
         }
-        Action::Signal(name) => format!("the signal {}", text(name)),
+        Action::Signal(name) => format!("gives the signal {}", text(name)),
         Action::WaitFor(wait) => awaited(wait),
         Action::Disconnect(disconnect) => disconnected(disconnect),
-        Action::Offline(time) => format!("refused connections for {}", pace(time)),
+        Action::Offline(time) => format!("refuses connections for {}", pace(time)),
         Action::Stall(time) => format!("silence for {}", pace(time)),
+        Action::End(End::Hold) => "stays open".into(),
+        Action::End(End::Stall) => "falls silent".into(),
         Action::End(end) => ending(*end),
     })
+}
+
+/// Whether the words for these steps begin with a verb: something is done before anything is sent.
+fn begins_with_a_deed(steps: &[Step]) -> bool {
+    let visible = |step: &&Step| !matches!(step.action, Action::Let(_) | Action::Set(_));
+    let Some(first) = steps.iter().find(visible) else {
+        return false;
+    };
+    match &first.action {
+        Action::Publish(_)
+        | Action::Signal(_)
+        | Action::WaitFor(_)
+        | Action::Disconnect(_)
+        | Action::Offline(_)
+        | Action::End(_) => true,
+        Action::OneWrite(inner) | Action::Repeat { steps: inner, .. } => begins_with_a_deed(inner),
+        Action::ForEach(each) => begins_with_a_deed(&each.steps),
+        _ => false,
+    }
 }
 
 fn either(then: &str, otherwise: &str) -> String {
@@ -158,21 +195,29 @@ fn followed(follow: &Follow) -> String {
 
 fn awaited(wait: &WaitFor) -> String {
     match &wait.what {
-        Awaited::Signal(name) => format!("a wait for the signal {}", text(name)),
-        Awaited::Clients(n) => format!("a wait for {}", counted(*n as usize, "client")),
-        Awaited::Publish(topic) => format!("a wait for a message to {}", text(topic)),
+        Awaited::Signal(name) => format!("waits for the signal {}", text(name)),
+        Awaited::Clients(n) => format!("waits for {}", counted(*n as usize, "client")),
+        Awaited::Publish(topic) => format!("waits for a message to {}", text(topic)),
     }
 }
 
 fn disconnected(disconnect: &Disconnect) -> String {
     match &disconnect.endpoints {
-        None => "the end of all other streams".into(),
-        Some(keys) => format!("the end of the streams of {}", keys.join(", ")),
+        None => "ends all other streams".into(),
+        Some(keys) => {
+            // Keys name the place among equals as well, which says nothing to people.
+            let mut names: Vec<&str> = keys
+                .iter()
+                .map(|key| key.rsplit_once('#').map_or(&**key, |(name, _)| name))
+                .collect();
+            names.dedup();
+            format!("ends the streams of {}", names.join(", "))
+        }
     }
 }
 
 /// An ending in words.
-pub(super) fn ending(end: End) -> String {
+pub(crate) fn ending(end: End) -> String {
     match end {
         End::Close => "close".into(),
         End::Cut { code } => match super::compile::code_name(code).as_str() {
@@ -282,6 +327,17 @@ mod tests {
                 "answers nothing: reset, under a condition",
                 "curl http://h/x -H 'host: www.a.test:1' -X PUT \
                  -H 'content-type: application/json' -d '{\"msg\": \"hello\"}'",
+            ),
+            (
+                "path: /a, stream: [ { signal: go }, { disconnect: /a }, { data: a }, { end: hold } ]",
+                "opens a stream, gives the signal go, then ends the streams of GET /a, then 1 event, \
+                 then stays open",
+                "curl -N http://h/a",
+            ),
+            (
+                "path: /a, stream: [ { repeat: { every: 1s, steps: [ { data: a }, { stall: 1ms } ] } } ]",
+                "streams (1 event, then silence for 1ms) every 1s",
+                "curl -N http://h/a",
             ),
             (
                 "path: /a, cases: [ { when: request.body, json: 1 }, { set: { a: 1 }, status: 204 } ]",

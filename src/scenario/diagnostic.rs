@@ -65,6 +65,12 @@ impl fmt::Debug for Span {
 }
 
 impl Span {
+    /// File and line, for messages while serving: `chat.yaml:12`.
+    pub fn place(&self) -> String {
+        let at = self.range.start.min(self.source.text.len());
+        format!("{}:{}", self.source.name, self.source.line_of(at).0 + 1)
+    }
+
     /// Line and column, both from 1; columns count characters.
     pub fn position(&self) -> (usize, usize) {
         let at = self.range.start.min(self.source.text.len());
@@ -215,7 +221,8 @@ fn snippet<'a>(
     let text = &span.source.text;
     let (line, start) = line_at(&span.source, span.range.start);
     // A value of many lines is shown by its first line: the caret says where it begins.
-    let from = span.range.start.min(text.len()) - start;
+    // It may begin behind what is shown, among carriage returns at the end.
+    let from = (span.range.start.min(text.len()) - start).min(line.len());
     let to = (span.range.end.max(span.range.start) - start)
         .min(line.len())
         .max(from);
@@ -246,4 +253,23 @@ pub fn render_all(diagnostics: &[Diagnostic], colour: bool) -> String {
         let _ = writeln!(out, "{}\n", diagnostic.render(colour));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_among_carriage_returns_is_shown_at_the_end_of_its_line() {
+        let source = Arc::new(Source::new("test.yaml", "a\nb\r\r\r\nc".to_owned()));
+        for start in 2..7 {
+            let range = start..start + 1;
+            let span = Span {
+                source: source.clone(),
+                range,
+            };
+            let shown = Diagnostic::error(&span, "wrong").render(false);
+            assert!(shown.contains("test.yaml:2:"), "{shown}");
+        }
+    }
 }

@@ -123,10 +123,20 @@ fn framing(exact: &Exact, head: &Head, announced: Option<i64>, version: Version)
 
 /// Whether the head tells the client that the connection ends (RFC 9112 §9.6).
 fn closes(head: &Head) -> bool {
-    let connection = |(name, _): &&(String, _)| name.eq_ignore_ascii_case("connection");
     let close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
-    let mut fields = head.headers.iter().filter(connection);
-    head.raw.is_none() && fields.any(|(_, value)| value.split(|b| *b == b',').any(close))
+    let says_so = |name: &[u8], value: &[u8]| {
+        name.eq_ignore_ascii_case(b"connection") && value.split(|b| *b == b',').any(close)
+    };
+    match &head.raw {
+        Some(raw) => raw.split(|b| *b == b'\n').any(|line| {
+            let colon = line.iter().position(|b| *b == b':');
+            colon.is_some_and(|at| says_so(&line[..at], &line[at + 1..]))
+        }),
+        None => head
+            .headers
+            .iter()
+            .any(|(name, value)| says_so(name.as_bytes(), value)),
+    }
 }
 
 fn write(exact: &Exact, head: &Head, framing: Framing, shape: Shape, around: Circumstances) -> Vec<u8> {
@@ -362,6 +372,9 @@ mod tests {
         check(&raw, KEPT, "HTTP/9 nonsense\n\n", Bounds::Close, false);
         raw.framing = Some(Framing::Chunked);
         check(&raw, KEPT, "HTTP/9 nonsense\n\n", Bounds::Chunked, true);
+        let closing = "HTTP/1.1 200 OK\r\nConnection: x, close\r\n\r\n";
+        raw.head.as_mut().unwrap().raw = Some(Bytes::from_static(closing.as_bytes()));
+        check(&raw, KEPT, closing, Bounds::Chunked, false);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod http2;
 mod io_kind;
 mod listen;
 mod live;
+pub mod preview;
 pub mod problem;
 pub mod redirect;
 mod respond;

@@ -46,9 +46,7 @@ pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Re
     // RFC 9110 §15.3.6: a 205 says that its body is empty.
     let body = if head.status == 205 { Bytes::new() } else { body };
     let bodiless = !has_body(request, &head);
-    // GET's answer may well have a body: that of HEAD says nothing about it.
-    let length = (!bodiless || !body.is_empty() || head.status == 205).then_some(body.len() as u64);
-    let length = wire.content_length.or(length);
+    let length = length(request, &head, body.len(), wire.content_length);
     let status = status(&head);
     let exact = wire.exact(head, length);
     if request.version == Version::Http2 {
@@ -67,6 +65,13 @@ pub(super) fn full(request: &Request, head: Head, body: Bytes, wire: Wire) -> Re
         return dictated(status, exact, StreamSpec::once(body));
     }
     plain(status, &exact, body)
+}
+
+/// The length of a body that is announced; `said`: by the reply.
+pub(super) fn length(request: &Request, head: &Head, body: usize, said: Option<u64>) -> Option<u64> {
+    // GET's answer may well have a body: that of HEAD says nothing about it.
+    let known = has_body(request, head) || body > 0 || head.status == 205;
+    said.or(known.then_some(body as u64))
 }
 
 /// Tells the length of the body that GET would get.

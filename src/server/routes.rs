@@ -10,11 +10,9 @@ use super::Refused;
 use super::access_log::AccessLog;
 use super::cors;
 use super::respond::{self, Wire};
-use crate::engine::connections::Order;
 use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
 use crate::scenario::model::End;
-use crate::scenario::model::Gap;
 
 /// Answers everything: the server's own paths, and the scenario's.
 pub struct Routes {
@@ -112,24 +110,13 @@ impl Routes {
                 respond::full(request, head, bytes::Bytes::new(), wire)
             }
             ReplyBody::Stream(mut performance) => {
-                let refused = match performance.begin().await {
+                let refused = match performance.begin().await.map_err(NotBegun::reply) {
                     Ok(()) => {
-                        match performance.gap() {
-                            Some(Gap::Replay) => head.push("x-mock-gap", "replay"),
-                            Some(Gap::Live | Gap::Error) => head.push("x-mock-gap", "live"),
-                            None => {}
-                        }
+                        head.push_gap(performance.gap());
                         return respond::stream(request, head, *performance, wire, log);
                     }
-                    Err(NotBegun::Failed(why)) => Reply::problem(500, &why),
-                    Err(NotBegun::Gone) => {
-                        let detail = "the history no longer holds the message with the id in Last-Event-ID";
-                        let mut reply = Reply::problem(410, detail);
-                        reply.head.push("x-mock-gap", "error");
-                        reply
-                    }
-                    Err(NotBegun::Ordered(Order::Shutdown)) => Reply::problem(503, "the server is stopping"),
-                    Err(NotBegun::Ordered(Order::End(end))) => {
+                    Err(Ok(refused)) => refused,
+                    Err(Err(end)) => {
                         drop(performance);
                         return respond::nothing(end, wire, None, log);
                     }

@@ -13,6 +13,9 @@ const QUEUE: usize = 1024;
 /// Messages that may wait for a follower, whatever the rules say, of all its topics together.
 const MOST_WAITING: usize = 65_536;
 
+/// What may wait for a follower, in bytes on the wire; one message more may be begun.
+const MOST_BYTES: usize = 64 << 20;
+
 /// One follower's inbox.
 #[derive(Debug)]
 pub(super) struct Inbox {
@@ -25,6 +28,8 @@ pub(super) struct Inbox {
 struct Queue {
     /// In order of stamps.
     waiting: VecDeque<(usize, Arc<Message>)>,
+    /// Of what waits, on the wire.
+    bytes: usize,
     lanes: Vec<Lane>,
     /// Places among the lanes that may be used again.
     free: Vec<usize>,
@@ -181,7 +186,7 @@ impl Inbox {
 
 impl Queue {
     fn is_full(&self, lane: usize, most: usize) -> bool {
-        self.lanes[lane].waiting >= most || self.waiting.len() >= MOST_WAITING
+        self.lanes[lane].waiting >= most || self.waiting.len() >= MOST_WAITING || self.bytes >= MOST_BYTES
     }
 
     fn wake_later(&mut self, cx: &mut Context<'_>) {
@@ -199,6 +204,7 @@ impl Queue {
 
     fn push(&mut self, lane: usize, message: &Arc<Message>) {
         self.lanes[lane].waiting += 1;
+        self.bytes += message.frame.len();
         self.waiting.push_back((lane, message.clone()));
     }
 
@@ -209,6 +215,7 @@ impl Queue {
     }
 
     fn passed(&mut self, lane: usize, message: &Message) {
+        self.bytes -= message.frame.len();
         self.lanes[lane].waiting -= 1;
         self.lanes[lane].last = message.number;
         self.free_if_done(lane);
@@ -229,7 +236,11 @@ impl Queue {
     /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays,
     /// that of taking up.
     fn lag(&mut self, lane: usize) {
-        self.waiting.retain(|(at, _)| *at != lane);
+        self.waiting.retain(|(at, message)| {
+            let stays = *at != lane;
+            self.bytes -= if stays { 0 } else { message.frame.len() };
+            stays
+        });
         self.lagging += 1;
         self.lanes[lane].lags = true;
         self.lanes[lane].waiting = 0;

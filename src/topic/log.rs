@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::message::Message;
 use crate::scenario::model::History;
 
+/// What a history holds at most where its rules don't say, in bytes on the wire.
+const USUAL_BYTES: u64 = 64 << 20;
+
 /// What has been published to a topic, as far as it is kept.
 #[derive(Debug, Default)]
 pub(super) struct Log {
@@ -32,7 +35,8 @@ impl Log {
         self.bytes += message.frame.len() as u64;
         self.kept.push_back(message.clone());
         self.last = Some(message);
-        while self.kept.len() > bounds.count || bounds.bytes.is_some_and(|most| self.bytes > most) {
+        let most = bounds.bytes.unwrap_or(USUAL_BYTES);
+        while self.kept.len() > bounds.count || self.bytes > most {
             self.forget_oldest();
         }
         for _ in 0..self.first_fresh(bounds.age, now) {
@@ -40,7 +44,14 @@ impl Log {
         }
     }
 
-    fn forget_oldest(&mut self) {
+    /// What it holds, the last message included, in bytes on the wire.
+    pub fn weight(&self) -> u64 {
+        let last = self.last.as_ref().filter(|_| self.kept.is_empty());
+        self.bytes + last.map_or(0, |last| last.frame.len() as u64)
+    }
+
+    /// Forgets the oldest message that is kept.
+    pub fn forget_oldest(&mut self) {
         if let Some(oldest) = self.kept.pop_front() {
             self.bytes -= oldest.frame.len() as u64;
             self.forgotten = oldest.stamp;

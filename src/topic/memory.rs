@@ -15,7 +15,7 @@ use crate::board::Board;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::expr::TopicView;
-use crate::scenario::model::{Gap, Selector, TopicRules};
+use crate::scenario::model::{Gap, History, Selector, TopicRules};
 use crate::scenario::pattern::Pattern;
 use crate::text;
 use crate::wire::{Frame, Style, encode};
@@ -47,6 +47,8 @@ struct World {
     /// Names that are declared, not captured: their topics are the last to be forgotten.
     declared: HashSet<String>,
     next_id: u64,
+    /// What all topics hold, in bytes on the wire.
+    kept: u64,
     /// How often topics have been used.
     uses: u64,
 }
@@ -126,7 +128,9 @@ impl Topics {
             event,
             frame,
         });
+        let before = topic.log.weight();
         topic.log.add(message.clone(), &rules.history);
+        let (after, name) = (topic.log.weight(), topic.name.clone());
         let reached = topic.followers.len();
         let mut woken = Vec::new();
         // Counted before anybody can take it up.
@@ -137,6 +141,8 @@ impl Topics {
             .map(|follower| follower.inbox.put(follower.lane, &message, rules, &mut woken));
         let surplus = surplus.sum();
         self.shared.clock.done(surplus);
+        world.kept = world.kept - before + after;
+        world.lighten(&name);
         drop(world);
         for waker in woken {
             waker.wake();
@@ -268,16 +274,46 @@ impl World {
     }
 
     fn make_room(&mut self) -> Result<(), PublishError> {
-        if self.topics.len() < MOST_TOPICS {
-            return Ok(());
+        match self.topics.len() < MOST_TOPICS || self.forget_topic(None) {
+            true => Ok(()),
+            false => Err(PublishError::TooMany),
         }
+    }
+
+    /// Forgets the topic that is least useful and that nobody follows by name, but not the one to be
+    /// `spared`; answers with whether there was one.
+    fn forget_topic(&mut self, spared: Option<&str>) -> bool {
         let unpinned = self.topics.values().filter(|topic| topic.pins == 0);
-        let least_useful = unpinned.min_by_key(|topic| (topic.declared, !topic.log.is_empty(), topic.used));
-        let name = least_useful.ok_or(PublishError::TooMany)?.name.clone();
+        let others = unpinned.filter(|topic| spared != Some(&*topic.name));
+        let least_useful = others.min_by_key(|topic| (topic.declared, !topic.log.is_empty(), topic.used));
+        let Some(name) = least_useful.map(|topic| topic.name.clone()) else {
+            return false;
+        };
         if let Some(forgotten) = self.topics.remove(&name) {
+            self.kept -= forgotten.log.weight();
             forgotten.detach_all();
         }
-        Ok(())
+        true
+    }
+
+    /// Keeps all histories together within their bound, at the cost of the topic that was published to
+    /// last.
+    fn lighten(&mut self, name: &str) {
+        while self.kept > History::MOST_BYTES {
+            let log = self.topics.get_mut(name).map(|topic| &mut topic.log);
+            let lighter = match log.filter(|log| !log.is_empty()) {
+                Some(log) => {
+                    let before = log.weight();
+                    log.forget_oldest();
+                    self.kept = self.kept - before + log.weight();
+                    true
+                }
+                None => self.forget_topic(Some(name)),
+            };
+            if !lighter {
+                break;
+            }
+        }
     }
 
     fn follow(&mut self, which: &[Selector], inbox: &Arc<Inbox>) -> Result<(), PublishError> {

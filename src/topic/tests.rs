@@ -2,6 +2,7 @@
 
 mod accounts;
 mod crowd;
+mod heavy;
 mod several;
 
 use crate::scenario::model::{Gap, History, Selector, Slow, TopicRules};

@@ -116,11 +116,7 @@ mod tests {
     use crate::random::{DrawKey, Purpose};
 
     fn draw(seed: u64) -> Draw {
-        let key = DrawKey {
-            endpoint: "GET /x#0".into(),
-            client: String::new(),
-            attempt: 1,
-        };
+        let key = DrawKey::first("GET /x#0");
         Draw::new(seed, &key, Purpose::Wire)
     }
 

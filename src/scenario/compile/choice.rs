@@ -111,7 +111,7 @@ impl Compiler<'_> {
                 cases: file.value.cases.as_ref(),
                 own: &file.value.answer,
             };
-            let condition = when.and_then(|w| self.condition(w, "when", &place.names));
+            let condition = when.and_then(|w| self.when(w, place, &layers.with(&file.value.answer)));
             let choice = self.choice(&inner, layers, paths, place, &around);
             if let Some(closed) = &closed {
                 self.unreachable_case(&file.span, closed);

@@ -101,10 +101,8 @@ impl Compiler<'_> {
         } = self.endpoints[number].clone();
         let names = paths.first().map(Pattern::names).unwrap_or_default();
         let place = Place::new(scope, names, Room::Stream);
-        let when = value
-            .when
-            .as_ref()
-            .and_then(|w| self.condition(w, "when", &place.names));
+        let layers = Layers::default().with(&value.answer);
+        let when = value.when.as_ref().and_then(|w| self.when(w, &place, &layers));
         let client = value.client.as_ref();
         let client =
             client.and_then(|c| self.without_attempt(|this| this.expression(c, "client", &place.names)));
@@ -143,6 +141,7 @@ impl Compiler<'_> {
         };
         let paths: Vec<Option<Pattern>> = list.0.iter().map(|path| self.path(path)).collect();
         let paths: Vec<Pattern> = paths.into_iter().collect::<Option<_>>()?;
+        self.warn_of_repeated("path", &list.0);
         let sorted = |pattern: &Pattern| {
             let mut names = pattern.names();
             names.sort();
@@ -204,6 +203,7 @@ impl Compiler<'_> {
         if methods.0.iter().any(|m| m.value == "ANY") {
             return Some(Methods::Any);
         }
+        self.warn_of_repeated("method", &methods.0);
         let mut list = Vec::new();
         for method in &methods.0 {
             if let Err(hint) = check_method(&method.value) {

@@ -24,6 +24,7 @@ mod reach;
 mod relay;
 mod rounds;
 mod scripts;
+mod signals;
 mod single;
 mod steps;
 mod stream;
@@ -49,6 +50,7 @@ use crate::expr::{Builder, Fault};
 use endpoint::Address;
 use place::FileScope;
 use scripts::Scripts;
+use signals::SignalUse;
 use topics::TopicUse;
 
 /// What is being compiled: one file after the other into one scenario.
@@ -58,6 +60,7 @@ struct Compiler<'a> {
     files: &'a dyn Files,
     topics: Vec<(Span, TopicSpec)>,
     uses: TopicUse,
+    signals: SignalUse,
     scripts: Scripts,
     endpoints: Vec<Address>,
     /// Values, steps and runs so far: what inheriting and running may multiply.
@@ -87,6 +90,7 @@ pub fn compile_with(
         files: disk,
         topics: Vec::new(),
         uses: TopicUse::default(),
+        signals: SignalUse::default(),
         scripts: Scripts::default(),
         endpoints: Vec::new(),
         spent: 0,

@@ -1,8 +1,11 @@
 //! What expressions may say where: the few calls that depend on it.
 
 use super::Compiler;
+use super::layers::Layers;
+use super::place::Place;
 use crate::expr::{Expr, Fault};
 use crate::scenario::decode::{At, Scalar};
+use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::pattern::valid_name;
 
 /// Names that only an answer to a request has.
@@ -12,6 +15,26 @@ impl Compiler<'_> {
     /// A condition: an expression without braces.
     pub(super) fn condition(&mut self, scalar: &Scalar, key: &str, names: &[String]) -> Option<Expr> {
         self.bare(scalar, key, names, Compiler::compile_condition)
+    }
+
+    /// The condition of an endpoint or entry, which is asked before the `let` of its layers.
+    pub(super) fn when(&mut self, scalar: &Scalar, place: &Place, layers: &Layers) -> Option<Expr> {
+        let first = self.errors.len();
+        let condition = self.condition(scalar, "when", &place.names);
+        let lets = layers.all().filter_map(|layer| layer.r#let.as_ref());
+        let names: Vec<&str> = lets
+            .flat_map(|l| &l.0)
+            .map(|(name, _)| name.value.as_str())
+            .collect();
+        for error in &mut self.errors[first..] {
+            if names
+                .iter()
+                .any(|name| error.message == format!("there is no name `{name}`"))
+            {
+                error.hint = Some("`let` comes after `when`, so its names are not there yet".into());
+            }
+        }
+        condition
     }
 
     /// An expression without braces that yields any value.
@@ -33,13 +56,24 @@ impl Compiler<'_> {
             return None;
         };
         self.uses.note(source);
-        match compile(self, source, names) {
-            Ok(expr) => Some(expr),
-            Err(fault) => {
-                self.fault(&scalar.span, fault);
-                None
-            }
+        let expr = self.at(&scalar.span, |this| compile(this, source, names));
+        expr.map_err(|fault| self.fault(&scalar.span, fault)).ok()
+    }
+
+    /// Compiles what stands at a place, and remarks on it.
+    pub(super) fn at<T>(&mut self, span: &Span, compile: impl FnOnce(&mut Self) -> T) -> T {
+        self.expressions.stands_at(&span.place());
+        let compiled = compile(self);
+        let remarks = self.expressions.take_remarks();
+        for Fault { message, hint, word } in remarks.slips {
+            let warning = Diagnostic::warning(&span.narrow(&word), message);
+            self.errors.push(warning.maybe_hint(hint));
         }
+        let named = remarks.topics.into_iter();
+        self.uses
+            .named
+            .extend(named.map(|name| (span.narrow(&name), name)));
+        compiled
     }
 
     fn compile_condition(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {

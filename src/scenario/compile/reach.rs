@@ -2,6 +2,7 @@
 
 use super::Compiler;
 use super::choice::falls_through;
+use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Diagnostic, Severity, Span};
 use crate::scenario::model::{Endpoint, Methods};
 
@@ -13,6 +14,7 @@ impl Compiler<'_> {
     pub(super) fn warn_of_what_never_happens(&mut self, endpoints: &[(Span, Endpoint)]) {
         if self.errors.iter().all(|d| d.severity == Severity::Warning) {
             self.warn_of_topics();
+            self.warn_of_signals();
             self.warn_of_scripts();
             self.warn_of_endpoints(endpoints);
         }
@@ -41,6 +43,16 @@ impl Compiler<'_> {
         }
     }
 
+    /// What stands in a list twice.
+    pub(super) fn warn_of_repeated(&mut self, key: &str, list: &[At<String>]) {
+        for (i, entry) in list.iter().enumerate() {
+            if list[..i].iter().any(|before| before.value == entry.value) {
+                let message = format!("the {key} `{}` stands in this list twice", entry.value);
+                self.warn(&entry.span, message, "remove one of them");
+            }
+        }
+    }
+
     /// A case behind one that always applies.
     pub(super) fn unreachable_case(&mut self, span: &Span, closed: &Span) {
         let message = "this case is never reached: the one before it has no `when` and takes all requests";
@@ -60,7 +72,11 @@ fn takes_all_of(before: &Endpoint, endpoint: &Endpoint) -> bool {
         (Methods::Only(_), Methods::Any) => false,
         (Methods::Only(own), Methods::Only(list)) => list.iter().all(|m| own.contains(m)),
     };
-    let hosts = before.hosts.is_none() || before.hosts == endpoint.hosts;
+    let hosts = match (&before.hosts, &endpoint.hosts) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(before), Some(own)) => own.iter().all(|own| before.iter().any(|rule| rule.covers(own))),
+    };
     let paths = endpoint
         .paths
         .iter()

@@ -16,6 +16,9 @@ use crate::scenario::model::{
 };
 use crate::spelling::suggest;
 
+/// Names and patterns in one `follow`: each is held against every topic.
+const MOST_FOLLOWED: usize = 100;
+
 impl Compiler<'_> {
     /// Topics and how they are relayed.
     pub(super) fn follow(&mut self, rules: &At<FollowRulesFile>, names: &[String]) -> Option<Follow> {
@@ -37,6 +40,14 @@ impl Compiler<'_> {
             self.error(&rules.span, "the name of a topic is missing");
             return None;
         };
+        if topics.0.len() > MOST_FOLLOWED {
+            let message = format!(
+                "{} topics in one `follow` are too many: at most {MOST_FOLLOWED}",
+                topics.0.len()
+            );
+            self.error_hint(&rules.span, message, "a pattern follows many: `room/{room}`");
+            return None;
+        }
         let topics = topics
             .0
             .iter()
@@ -132,7 +143,11 @@ impl Compiler<'_> {
     fn awaited(&mut self, at: &At<WaitForRulesFile>, place: &Place) -> Option<Awaited> {
         let rules = &at.value;
         match (&rules.signal, &rules.clients, &rules.publish) {
-            (Some(signal), None, None) => self.signal(signal, &place.names).map(Awaited::Signal),
+            (Some(signal), None, None) => {
+                let limited = rules.r#for.is_some();
+                let name = self.awaited_signal(signal, &place.names, limited);
+                name.map(Awaited::Signal)
+            }
             (None, Some(clients), None) => {
                 if clients.value == 0 {
                     let message = "there are always 0 clients, this one included";
@@ -159,16 +174,6 @@ impl Compiler<'_> {
                 None
             }
         }
-    }
-
-    /// A signal's name.
-    pub(super) fn signal(&mut self, scalar: &Scalar, names: &[String]) -> Option<Text> {
-        let missing = scalar.text.as_deref().unwrap_or("").is_empty();
-        if missing {
-            self.error(&scalar.span, "the name of a signal is missing");
-            return None;
-        }
-        self.text(scalar, names)
     }
 
     /// Which streams are ended, and how.

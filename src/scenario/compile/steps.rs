@@ -92,7 +92,9 @@ impl Compiler<'_> {
                 let list = at.value.publish.as_ref()?;
                 Some(Action::Publish(self.publishes(&list.0, place).into()))
             }
-            StepFile::Signal(at) => self.signal(at.value.signal.as_ref()?, names).map(Action::Signal),
+            StepFile::Signal(at) => self
+                .given_signal(at.value.signal.as_ref()?, names)
+                .map(Action::Signal),
             StepFile::WaitFor(at) => self.wait_for(at.value.wait_for.as_ref()?, place),
             StepFile::Disconnect(at) => self.disconnect(at.value.disconnect.as_ref()?),
             StepFile::Offline(at) => {

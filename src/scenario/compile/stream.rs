@@ -39,7 +39,7 @@ impl Compiler<'_> {
             wire: self.wire(layers, place),
             throttle: throttle.and_then(|t| self.throttle(t, place)),
             faults,
-            limits: limits.map(|l| self.limits(&l.value)).unwrap_or_default(),
+            limits: limits.map(|l| self.limits(l)).unwrap_or_default(),
             resume: layers.last(|l| l.resume.as_ref()).is_some_and(|at| at.value),
             finally: finally.map_or_else(
                 || Arc::from([]),
@@ -208,7 +208,13 @@ impl Compiler<'_> {
         })
     }
 
-    fn limits(&mut self, file: &LimitsFile) -> Limits {
+    fn limits(&mut self, written: &At<LimitsFile>) -> Limits {
+        let file = &written.value;
+        if file.connections.is_none() && file.events.is_none() && file.bytes.is_none() && file.time.is_none()
+        {
+            let hint = "write one of `connections`, `events`, `bytes`, `time`, or remove it";
+            self.warn(&written.span, "these limits limit nothing", hint);
+        }
         let count = |this: &mut Self, at: &Option<At<u64>>| {
             let at = at.as_ref()?;
             if at.value == 0 {

@@ -10,6 +10,7 @@ use crate::scenario::diagnostic::Span;
 use crate::scenario::file::{HistoryFile, HistoryRulesFile, ScenarioFile, TopicFile};
 use crate::scenario::model::{Gap, History, Slow, TopicName, TopicRules, TopicSpec};
 use crate::scenario::pattern::Pattern;
+use crate::scenario::size;
 use crate::spelling::suggest;
 
 /// The longest history, in messages.
@@ -45,6 +46,8 @@ pub(super) struct TopicUse {
     published: Vec<Named>,
     followed: Vec<Named>,
     looked_at: Vec<String>,
+    /// Topics by name in `topic('…')`.
+    pub(super) named: Vec<(Span, String)>,
 }
 
 impl TopicUse {
@@ -141,8 +144,18 @@ impl Compiler<'_> {
         History {
             count: file.count.as_ref().map_or(USUAL_MESSAGES, |at| self.count(at)),
             age,
-            bytes: file.bytes.as_ref().and_then(|s| self.size(s)),
+            bytes: file.bytes.as_ref().and_then(|s| self.kept_bytes(s)),
         }
+    }
+
+    fn kept_bytes(&mut self, written: &Scalar) -> Option<u64> {
+        let bytes = self.size(written)?;
+        if bytes > History::MOST_BYTES {
+            let (kept, most) = (size::format(bytes), size::format(History::MOST_BYTES));
+            let message = format!("a history of {kept} is too long: at most {most}");
+            self.error(&written.span, message);
+        }
+        Some(bytes)
     }
 
     fn count(&mut self, at: &At<u64>) -> usize {
@@ -241,8 +254,32 @@ impl Compiler<'_> {
         Some(TopicName::Pattern(pattern))
     }
 
+    /// Topics that expressions ask for, and that there are not.
+    fn warn_of_names(&mut self) {
+        for (span, name) in std::mem::take(&mut self.uses.named) {
+            if self
+                .topics
+                .iter()
+                .any(|(_, topic)| topic.name.matches(&name).is_some())
+            {
+                continue;
+            }
+            let known: Vec<&str> = self.topics.iter().map(|(_, t)| t.name.source()).collect();
+            let hint = match known.is_empty() {
+                true => "declare it under `topics`".to_owned(),
+                false => suggest(&name, &known),
+            };
+            self.warn(
+                &span,
+                format!("there is no topic `{name}`: it is always empty"),
+                hint,
+            );
+        }
+    }
+
     /// Topics that nobody publishes to, or nobody follows.
     pub(super) fn warn_of_topics(&mut self) {
+        self.warn_of_names();
         let all: Vec<(Span, String, bool, bool)> = self
             .topics
             .iter()

@@ -36,13 +36,8 @@ impl Compiler<'_> {
             return None;
         }
         self.uses.note(&source);
-        match self.expressions.text(&source, names) {
-            Ok(text) => Some(text),
-            Err(fault) => {
-                self.fault(&scalar.span, fault);
-                None
-            }
-        }
+        let text = self.at(&scalar.span, |this| this.expressions.text(&source, names));
+        text.map_err(|fault| self.fault(&scalar.span, fault)).ok()
     }
 
     /// Counts a value; false when there are too many. A file is bounded, but entries inherit and scripts

@@ -226,6 +226,13 @@ impl Files for Disk {
                 "name the files in it, one by one",
             ));
         }
+        // Opening a pipe would wait for its other end.
+        if !real.is_file() {
+            return Err(hinted(
+                format!("`{path}` is no regular file"),
+                "name a file with contents",
+            ));
+        }
         self.included.borrow_mut().push(real);
         let source = super::read(&named).map_err(|error| FileFault {
             message: format!("`{path}`: {}", error.message),

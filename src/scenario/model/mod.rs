@@ -66,6 +66,16 @@ pub struct HostRule {
 }
 
 impl HostRule {
+    /// Whether it takes all that another rule takes.
+    pub fn covers(&self, other: &HostRule) -> bool {
+        let port = self.port.is_none() || self.port == other.port;
+        let name = match self.wildcard {
+            true => other.name.ends_with(&self.name),
+            false => !other.wildcard && self.name == other.name,
+        };
+        port && name
+    }
+
     /// Whether a `Host` header names it (RFC 9110 §7.2).
     pub fn matches(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();

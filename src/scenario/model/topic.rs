@@ -16,6 +16,11 @@ pub struct History {
     pub bytes: Option<u64>,
 }
 
+impl History {
+    /// What the histories of all topics of a session hold together at most, in bytes on the wire.
+    pub const MOST_BYTES: u64 = 256 << 20;
+}
+
 /// What a client gets that resumes behind an id the history no longer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Gap {
