@@ -13,6 +13,7 @@
 //! - [`scenario`]: what a user writes, checked and turned into what is valid by construction
 //! - [`expr`]: templates and expressions, and what is in scope for them
 //! - [`matching`]: which endpoint answers a request, or why none does
+//! - [`expect`]: what the client did, held against what it should have done: the verdict
 //! - [`plan`]: what a stream does next, and when
 //! - [`wire`]: events → bytes
 //! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod event;
+pub mod expect;
 pub mod expr;
 pub mod load;
 pub mod matching;

@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "matching",
     "plan",
     "wire",
+    "expect",
 ];
 
 #[test]

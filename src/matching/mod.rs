@@ -3,6 +3,7 @@
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Endpoint, Methods};
+use crate::scenario::pattern::Pattern;
 use crate::spelling::nearest;
 use crate::text;
 
@@ -122,6 +123,11 @@ pub fn methods(scenario: &Scenario, request: &Request) -> Vec<String> {
 /// An endpoint as people name it: `GET /sse`.
 pub fn describe(endpoint: &Endpoint) -> String {
     format!("{} {}", endpoint.methods.describe(), endpoint.path())
+}
+
+/// Whether a pattern takes a path that is still percent-encoded.
+pub fn takes(pattern: &Pattern, path: &str) -> bool {
+    segments(path).is_some_and(|segments| pattern.matches_segments(&segments).is_some())
 }
 
 fn segments(path: &str) -> Option<Vec<String>> {

@@ -17,6 +17,8 @@ use crate::scenario::pattern::Pattern;
 #[derive(Default, Clone)]
 pub(super) struct Address {
     pub key: String,
+    /// What the scenario calls it, and where.
+    pub name: Option<At<String>>,
     paths: Vec<Pattern>,
     methods: Option<Methods>,
 }
@@ -30,6 +32,19 @@ impl Address {
         };
         let takes = |method| self.methods.as_ref().is_some_and(|m| m.take(method));
         self.paths.iter().any(|p| p.source() == path) && method.is_none_or(takes)
+    }
+
+    /// Whether it may get such a request; HEAD is what GET answers.
+    pub fn may_get(&self, asked: &Methods, path: &Pattern) -> bool {
+        let takes = |method: &String| match &self.methods {
+            None => false,
+            Some(own) => own.take(method) || (method == "HEAD" && own.take("GET")),
+        };
+        let methods = match asked {
+            Methods::Any => true,
+            Methods::Only(list) => list.iter().any(takes),
+        };
+        methods && self.paths.iter().any(|own| own.overlaps(path))
     }
 
     /// Its paths, with each of its methods if asked for.
@@ -54,12 +69,17 @@ impl Compiler<'_> {
     ) -> Address {
         let paths = self.paths(file);
         let methods = self.methods(&file.value, &file.span);
+        let name = file.value.name.as_ref().and_then(|name| self.endpoint_name(name));
         let (Some(paths), Some(methods)) = (paths, methods) else {
-            return Address::default();
+            return Address {
+                name,
+                ..Address::default()
+            };
         };
         let key = key(&methods, &paths, equals);
         Address {
             key,
+            name,
             paths,
             methods: Some(methods),
         }
@@ -73,7 +93,12 @@ impl Compiler<'_> {
         scope: &Rc<FileScope>,
     ) -> Option<(Span, Endpoint)> {
         let value = &file.value;
-        let Address { key, paths, methods } = self.endpoints[number].clone();
+        let Address {
+            key,
+            name,
+            paths,
+            methods,
+        } = self.endpoints[number].clone();
         let names = paths.first().map(Pattern::names).unwrap_or_default();
         let place = Place::new(scope, names, Room::Stream);
         let layers = Layers::default().with(&value.answer);
@@ -96,6 +121,7 @@ impl Compiler<'_> {
         };
         let hosts = value.host.as_ref().map(|list| self.hosts(&list.0));
         let endpoint = Endpoint {
+            name: name.map(|name| name.value),
             key,
             paths,
             methods: methods?,
@@ -141,7 +167,8 @@ impl Compiler<'_> {
         Some(paths)
     }
 
-    fn path(&mut self, path: &At<String>) -> Option<Pattern> {
+    /// One path of an endpoint, or of requests that are expected.
+    pub(super) fn path(&mut self, path: &At<String>) -> Option<Pattern> {
         let (text, span) = (&path.value, &path.span);
         if !text.starts_with('/') {
             let message = format!("the path `{text}` does not begin with `/`");
@@ -245,7 +272,8 @@ fn key(methods: &Methods, paths: &[Pattern], equals: &mut HashMap<String, usize>
     format!("{name}#{}", *count - 1)
 }
 
-fn check_method(method: &str) -> Result<(), String> {
+/// What to write instead of what is no method.
+pub(super) fn check_method(method: &str) -> Result<(), String> {
     if http::Method::from_bytes(method.as_bytes()).is_err() {
         return Err("use one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, or ANY".into());
     }

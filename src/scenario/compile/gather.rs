@@ -64,7 +64,7 @@ fn read(source: &Arc<Source>, given: bool, errors: &mut Vec<Diagnostic>) -> Opti
 
 /// What other files of the scenario can use, if there are no endpoints.
 fn holds_something(node: &Node) -> bool {
-    let keys = ["endpoints", "topics", "scripts", "vars", "include"];
+    let keys = ["endpoints", "topics", "scripts", "vars", "include", "expect"];
     keys.iter().any(|key| node.get(key).is_some())
 }
 

@@ -3,7 +3,7 @@
 //! `gather` reads the files, `place` says what holds where steps stand. Endpoints: `endpoint` (what is
 //! matched), `choice` (one answer or several), `layers` (what is inherited), `answer`, `stream`,
 //! `wire`. Steps: `steps`, `rounds`, `raw`, `relay`, `flow` (what never ends). `topics`, `cors`,
-//! `values`, `end` serve both; `reach` warns of what can never happen.
+//! `values`, `end` serve both; `expect`: what the client should do; `reach` warns of what can never happen.
 
 mod answer;
 mod choice;
@@ -11,6 +11,7 @@ mod cors;
 mod effects;
 mod end;
 mod endpoint;
+mod expect;
 mod files;
 mod flow;
 mod gather;
@@ -107,6 +108,7 @@ pub fn compile_with(
             number += 1;
         }
     }
+    let expect = compiler.expectations(&files);
     compiler.warn_of_what_never_happens(&endpoints);
     compiler.finish(Scenario {
         name,
@@ -115,6 +117,7 @@ pub fn compile_with(
         vars: Value::from(Serde(vars)),
         topics: Vec::new(),
         endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
+        expect,
         cors: scopes.iter().find_map(|scope| scope.cors.clone()),
         expressions: Builder::new(Vec::new()).finish(),
     })

@@ -64,6 +64,7 @@ fn endpoint(endpoint: &Endpoint) -> Json {
         "endpoint".into(),
         format!("{} {}", endpoint.methods.describe(), endpoint.path()).into(),
     );
+    put(&mut map, "name", endpoint.name.as_deref());
     map.insert("key".into(), endpoint.key.clone().into());
     let hosts = endpoint.hosts.as_ref().map(|hosts| {
         let host = |h: &super::model::HostRule| {

@@ -30,6 +30,8 @@ pub enum CorsFile {
 mapping! {
     /// An endpoint: which requests it takes, what they cause, and what it answers.
     EndpointFile is "an endpoint" {
+        /// What the endpoint is called, for `expect`; no other endpoint of the scenario has this name.
+        name: At<String>,
         /// The path or a list of paths: `/sse`, `/chat/{room}`, `/v{n}/x`, `/files/{rest...}`.
         path: OneOrMany<At<String>>,
         /// The method, a list of methods, or `ANY`; GET by default.

@@ -4,6 +4,7 @@
 
 mod answer;
 mod endpoint;
+mod expect;
 mod relay;
 mod short;
 mod step;
@@ -14,6 +15,7 @@ pub use answer::{
     LimitsFile, PublishFile, PublishRulesFile, SplitFile, ThrottleFile, WireFile,
 };
 pub use endpoint::{CorsFile, CorsRulesFile, EndpointFile, EntryFile};
+pub use expect::{CountFile, CountRulesFile, ExpectFile, GapRulesFile, RateRulesFile};
 pub use relay::*;
 pub use step::*;
 pub use topic::{HistoryFile, HistoryRulesFile, TopicFile};
@@ -44,6 +46,8 @@ mapping! {
         scripts: Entries<Vec<StepFile>>,
         /// What is served. The first endpoint that matches a request answers it.
         endpoints: Vec<At<EndpointFile>>,
+        /// What the client under test should do; the verdict says whether it did.
+        expect: Vec<At<ExpectFile>>,
     }
 }
 

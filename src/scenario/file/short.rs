@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
-    CompressFile, CorsFile, CorsRulesFile, DisconnectRulesFile, DisconnectTargetFile, FollowFile,
-    FollowRulesFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile, HistoryFile, HistoryRulesFile,
-    PublishFile, PublishRulesFile, RawFile, RawFormFile, RawPieceFile,
+    CompressFile, CorsFile, CorsRulesFile, CountFile, CountRulesFile, DisconnectRulesFile,
+    DisconnectTargetFile, FollowFile, FollowRulesFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile,
+    HistoryFile, HistoryRulesFile, PublishFile, PublishRulesFile, RawFile, RawFormFile, RawPieceFile,
 };
 use crate::scenario::decode::{At, DurationText, FromNode, OneOrMany, Scalar, mismatch};
 use crate::scenario::diagnostic::Diagnostic;
@@ -100,6 +100,15 @@ impl FromNode for HistoryFile {
     }
 }
 
+impl FromNode for CountFile {
+    fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
+        if is_map(node) {
+            return At::from_node(node, errors).map(CountFile::Rules);
+        }
+        At::from_node(node, errors).map(CountFile::Exactly)
+    }
+}
+
 impl FromNode for CompressFile {
     fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
         if let Kind::Bool(switch) = node.kind {
@@ -143,6 +152,7 @@ short_or_long!(FollowFile, generator => generator.subschema_for::<OneOrMany<Scal
 short_or_long!(DisconnectTargetFile, generator => generator.subschema_for::<String>(), DisconnectRulesFile);
 short_or_long!(HeartbeatFile, generator => generator.subschema_for::<DurationText>(), HeartbeatRulesFile);
 short_or_long!(HistoryFile, generator => generator.subschema_for::<u64>(), HistoryRulesFile);
+short_or_long!(CountFile, generator => generator.subschema_for::<u64>(), CountRulesFile);
 short_or_long!(CompressFile, generator => generator.subschema_for::<bool>(), OneOrMany<String>);
 short_or_long!(HeaderFile, generator => generator.subschema_for::<Scalar>(), Vec<Scalar>);
 short_or_long!(RawPieceFile, generator => generator.subschema_for::<Scalar>(), RawFormFile);

@@ -4,6 +4,7 @@
 
 mod answer;
 mod cors;
+mod expect;
 mod step;
 mod topic;
 
@@ -16,6 +17,7 @@ pub use answer::{
     Script, Strike, Throttle, Wire,
 };
 pub use cors::{CorsPolicy, OriginRule};
+pub use expect::{About, Asked, Count, Expectation, ExpectedBody, GapRule, Rate, Subject};
 pub use step::{
     Action, Assignments, Awaited, Branches, Data, Disconnect, End, EventTemplate, Follow, ForEach, From, Id,
     Items, Pace, Publish, Raw, RawPiece, Repetition, Split, Step, Steps, TopicName, WaitFor,
@@ -92,6 +94,8 @@ impl HostRule {
 /// An endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// What it is called, if it has a name.
+    pub name: Option<String>,
     /// Method, path and place among equals (`GET /sse#0`): what seeds and attempts are keyed by.
     pub key: String,
     /// The paths; all capture the same names.
@@ -141,6 +145,8 @@ pub struct Scenario {
     pub topics: Vec<TopicSpec>,
     /// Its endpoints, in matching order.
     pub endpoints: Vec<Endpoint>,
+    /// What its client should do.
+    pub expect: Vec<Expectation>,
     /// Cross-origin rules for answers that no endpoint gives.
     pub cors: Option<Arc<CorsPolicy>>,
     /// Its compiled templates.
