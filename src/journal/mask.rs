@@ -224,7 +224,7 @@ impl Secrets {
     /// What is derived from the request, as a client's key: hidden if it is one of the secrets found, or
     /// part of one, or holds one.
     pub(super) fn derived<'t>(&self, text: &'t str) -> &'t str {
-        let same = |secret: &String| text.contains(secret) || secret.contains(text);
+        let same = |secret: &String| text.contains(secret) || is_part(secret, text);
         match !text.is_empty() && self.found.iter().any(same) {
             true => MASKED,
             false => text,
@@ -247,6 +247,16 @@ impl Secrets {
 /// A part of a query without its escapes; as it stands if they are malformed.
 fn decoded(text: &str) -> String {
     crate::text::percent_decode(text, true).unwrap_or_else(|| text.to_owned())
+}
+
+/// Whether a text stands in another, with nothing before and behind it that could belong to it: `abc` in
+/// `id=abc; b=c`, not in `Bearer xabc`.
+fn is_part(whole: &str, part: &str) -> bool {
+    whole.match_indices(part).any(|(at, _)| {
+        let before = whole[..at].chars().next_back();
+        let behind = whole[at + part.len()..].chars().next();
+        !before.into_iter().chain(behind).any(char::is_alphanumeric)
+    })
 }
 
 /// The text before a character, and the rest with it.

@@ -13,8 +13,6 @@ pub mod mask;
 mod record;
 mod sent;
 mod shelf;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -145,3 +143,6 @@ impl Query<'_> {
             && self.open.is_none_or(|open| open == progress.ended.is_none())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,11 +79,10 @@ impl Record {
             if progress.ended.is_some() {
                 return;
             }
-            let more = ended.why.as_ref().map_or(0, String::len);
+            let more = progress.tally.finish() + ended.why.as_ref().map_or(0, String::len);
             shelf.finish(self.number(), at, whose(&progress));
             shelf.grow(self.number(), more);
             progress.ended = Some((at, ended));
-            progress.tally.finish();
         }
         self.journal.changed();
     }

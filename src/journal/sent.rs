@@ -86,10 +86,16 @@ impl Tally {
         lines.feed(bytes, |line, _| block.line(line, *rest));
     }
 
-    /// There is no more to come: gives back what only reading needs.
-    pub(super) fn finish(&mut self) {
+    /// There is no more to come: gives back what only reading needs. Answers with how many bytes of
+    /// memory are kept.
+    pub(super) fn finish(&mut self) -> usize {
         self.lines = Lines::default();
         self.block.id = Vec::new();
+        let id = self.block.last_id.as_mut();
+        id.map_or(0, |id| {
+            id.shrink_to_fit();
+            id.len()
+        })
     }
 
     /// What has been sent until now.
@@ -159,8 +165,9 @@ mod tests {
 
     #[test]
     fn counts_what_a_client_gets_however_it_is_cut() {
-        let cases: &[(&str, u64, u64, Option<&str>, Option<u64>)] = &[
-            ("", 0, 0, None, None),
+        let none: Option<&str> = None;
+        for (stream, events, comments, id, retry_ms) in [
+            ("", 0, 0, none, None),
             ("data: a\n\n", 1, 0, None, None),
             ("data\n\n", 1, 0, None, None),
             ("data: a\ndata: b\n\n\n\ndata:c\n\n", 2, 0, None, None),
@@ -190,8 +197,7 @@ mod tests {
             ("retry: 99999999999999999999\n", 0, 0, None, Some(u64::MAX)),
             ("retry: 3", 0, 0, None, None),
             ("ID: 1\nRetry: 3\nDATA: x\n\n", 0, 0, None, None),
-        ];
-        for &(stream, events, comments, id, retry_ms) in cases {
+        ] {
             for line_end in ["\n", "\r\n", "\r"] {
                 let stream = stream.replace('\n', line_end).into_bytes();
                 let expected = Sent {

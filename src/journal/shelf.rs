@@ -19,7 +19,8 @@ pub(super) struct Shelf {
     /// The last number that was cleared away: what happens to it and to those before counts no more.
     cleared: u64,
     dropped: u64,
-    bytes: usize,
+    /// What they take.
+    pub(super) bytes: usize,
     /// With what each takes.
     entries: BTreeMap<u64, (Arc<Entry>, usize)>,
     /// Those of the entries that have ended.

@@ -216,11 +216,16 @@ fn bodies_without_secrets_stay_and_those_that_cannot_be_read_are_hidden() {
 fn what_is_made_of_a_secret_is_hidden_too() {
     let mut secrets = Secrets::default();
     secrets.header("authorization", "Bearer abc".into());
+    secrets.header("cookie", "id=d==; a=b".into());
     for (client, expected) in [
         ("", ""),
         ("127.0.0.1", "127.0.0.1"),
+        ("c", "c"),
+        ("bc", "bc"),
         ("abc", "***"),
-        ("x Bearer abc", "***"),
+        ("b", "***"),
+        ("d==", "***"),
+        ("xBearer abcx", "***"),
     ] {
         assert_eq!(secrets.derived(client), expected);
     }
