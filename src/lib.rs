@@ -17,6 +17,7 @@
 //! - [`plan`]: what a stream does next, and when
 //! - [`wire`]: events → bytes
 //! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in
+//! - [`journal`]: what came, what it was answered, how it ended
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
@@ -33,6 +34,7 @@ pub mod engine;
 pub mod event;
 pub mod expect;
 pub mod expr;
+pub mod journal;
 pub mod load;
 pub mod matching;
 mod name;

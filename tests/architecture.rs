@@ -100,6 +100,35 @@ fn the_pure_rooms_import_nothing_above_them() {
 }
 
 #[test]
+fn the_journal_knows_no_sockets_files_or_clock() {
+    // Of tokio it has `sync::watch`, so that others can wait for what comes.
+    let outside = [
+        "tokio::net",
+        "tokio::time",
+        "tokio::task",
+        "tokio::spawn",
+        "tokio::io",
+        "tokio::fs",
+        "poem",
+        "hyper",
+        "std::fs",
+        "std::net::Tcp",
+        "SystemTime",
+        "Instant",
+        "thread_rng",
+        "tracing::",
+        "crate::engine",
+        "crate::server",
+        "crate::session",
+        "crate::topic",
+        "crate::clock",
+        "crate::app",
+        "crate::cli",
+    ];
+    nowhere(&["journal"], &outside, &[]);
+}
+
+#[test]
 fn expressions_know_neither_scenarios_nor_plans() {
     nowhere(
         &["expr", "wire", "event.rs", "request.rs", "text.rs", "random.rs"],
@@ -116,6 +145,7 @@ fn only_the_clock_sleeps() {
         "board.rs",
         "state.rs",
         "session.rs",
+        "journal",
         "play",
         "app.rs",
     ];

@@ -1,0 +1,280 @@
+//! One request in the journal, and what became of it.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::sent::{Sent, Tally};
+use crate::request::{Request, Version};
+use crate::scenario::model::End;
+
+/// Bytes of a reason that are kept.
+const LONGEST_REASON: usize = 1 << 10;
+
+/// What an entry takes besides its texts, roughly: itself, and its places in the journal.
+const BESIDES: usize = size_of::<Entry>() + 128;
+
+/// What a header field takes besides its texts.
+const FIELD: usize = size_of::<(String, Box<[u8]>)>();
+
+/// A request. What is known when it comes stays as it is; the rest is asked for.
+#[derive(Debug)]
+pub struct Entry {
+    /// From 1, in order of arrival.
+    pub number: u64,
+    /// When it came, on the session's clock.
+    pub at: Duration,
+    /// When it came, in milliseconds since the Unix epoch.
+    pub wall_ms: u64,
+    /// Upper-case method, as sent.
+    pub method: String,
+    /// Path and query, as sent.
+    pub target: String,
+    /// The protocol.
+    pub version: Version,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// Header fields in the order sent; names in lower case.
+    pub headers: Vec<(String, Box<[u8]>)>,
+    /// The body.
+    pub body: Body,
+    progress: Mutex<Progress>,
+}
+
+/// What is kept of a request's body.
+#[derive(Debug)]
+pub struct Body {
+    /// How many bytes it had.
+    pub bytes: usize,
+    /// Its beginning.
+    pub kept: Box<[u8]>,
+}
+
+/// What answers a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// The endpoint's key (`GET /sse`).
+    pub endpoint: String,
+    /// The endpoint's name, if it has one.
+    pub name: Option<String>,
+    /// The client's key; empty if all are one.
+    pub client: String,
+    /// Which request of its client it is, from 1.
+    pub attempt: u64,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// When, on the session's clock.
+    pub at: Duration,
+    /// The status code; `None`: there is no answer at all.
+    pub status: Option<u16>,
+    /// Whether a stream follows.
+    pub stream: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// In which way.
+    pub how: How,
+    /// Who ended it.
+    pub by: By,
+    /// What else there is to say, as why a script could not go on.
+    pub why: Option<String>,
+}
+
+/// In which way a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// A clean end.
+    Close,
+    /// An end without the terminating chunk; over HTTP/2 RST_STREAM.
+    Cut,
+    /// RST of the connection.
+    Reset,
+    /// GOAWAY, then a clean end; over HTTP/1.1 a clean end and that of the connection.
+    Goaway,
+    /// The script fell silent for ever.
+    Stall,
+    /// The script had no more but heartbeats.
+    Hold,
+    /// The client left.
+    Left,
+}
+
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The script came to its end.
+    Script,
+    /// A fault or a limit of the scenario.
+    Fault,
+    /// The client.
+    Client,
+    /// Somebody from outside: a command, or a step in another script.
+    Order,
+    /// The server stopped.
+    Shutdown,
+    /// It was a plain answer, and it is sent.
+    Answer,
+    /// The script could not go on, or the client was too slow for it.
+    Failure,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) matched: Option<Matched>,
+    pub(super) gap: Option<Duration>,
+    pub(super) answered: Option<Answered>,
+    pub(super) ended: Option<(Duration, Ended)>,
+    pub(super) tally: Tally,
+}
+
+impl Entry {
+    /// A request that has come. Its bytes are copied: what they are slices of may be much larger.
+    pub(super) fn new(request: &Request, at: Duration, wall_ms: u64, most_body: usize) -> Entry {
+        let kept = &request.body[..request.body.len().min(most_body)];
+        let headers = request.headers.iter();
+        Entry {
+            number: 0,
+            at,
+            wall_ms,
+            method: request.method.clone(),
+            target: match &request.query {
+                Some(query) => format!("{}?{query}", request.path),
+                None => request.path.clone(),
+            },
+            version: request.version,
+            tls: request.tls,
+            peer: request.peer,
+            headers: headers
+                .map(|(name, value)| (name.clone(), value[..].into()))
+                .collect(),
+            body: Body {
+                bytes: request.body.len(),
+                kept: kept.into(),
+            },
+            progress: Mutex::default(),
+        }
+    }
+
+    /// About how many bytes of memory it takes as it came.
+    pub(super) fn size(&self) -> usize {
+        let field = |(name, value): &(String, Box<[u8]>)| FIELD + name.len() + value.len();
+        let headers: usize = self.headers.iter().map(field).sum();
+        BESIDES + self.method.len() + self.target.len() + headers + self.body.kept.len()
+    }
+
+    /// What happens to it. Nothing else is locked by whoever holds this.
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What answers it; `None`: nothing, or not yet known.
+    pub fn matched(&self) -> Option<Matched> {
+        self.progress().matched.clone()
+    }
+
+    /// The time from the end of the same client's connection before, at the same endpoint, to this
+    /// arrival; `None` if none had ended.
+    pub fn gap(&self) -> Option<Duration> {
+        self.progress().gap
+    }
+
+    /// How it was answered, once it is.
+    pub fn answered(&self) -> Option<Answered> {
+        self.progress().answered
+    }
+
+    /// What its stream has sent until now; all 0 without a stream.
+    pub fn sent(&self) -> Sent {
+        self.progress().tally.sent()
+    }
+
+    /// When and how it ended; `None` while it is open.
+    pub fn ended(&self) -> Option<(Duration, Ended)> {
+        self.progress().ended.clone()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_open(&self) -> bool {
+        self.progress().ended.is_none()
+    }
+}
+
+impl Body {
+    /// Whether less is kept than there was.
+    pub fn truncated(&self) -> bool {
+        self.kept.len() < self.bytes
+    }
+}
+
+impl Matched {
+    /// About how many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        self.endpoint.len() + self.name.as_ref().map_or(0, String::len) + self.client.len()
+    }
+}
+
+impl Ended {
+    /// Without more to say.
+    pub fn new(how: How, by: By) -> Ended {
+        Ended { how, by, why: None }
+    }
+
+    /// With a reason, of which 1 KiB is kept.
+    pub fn because(how: How, by: By, why: &str) -> Ended {
+        let end = (0..=why.len().min(LONGEST_REASON))
+            .rev()
+            .find(|&at| why.is_char_boundary(at));
+        let why = Some(why[..end.unwrap_or(0)].to_owned());
+        Ended { how, by, why }
+    }
+}
+
+impl How {
+    /// In a word: `close`, `cut`, `reset`, `goaway`, `stall`, `hold`, `left`.
+    pub fn name(self) -> &'static str {
+        match self {
+            How::Close => "close",
+            How::Cut => "cut",
+            How::Reset => "reset",
+            How::Goaway => "goaway",
+            How::Stall => "stall",
+            How::Hold => "hold",
+            How::Left => "left",
+        }
+    }
+}
+
+impl From<End> for How {
+    fn from(end: End) -> How {
+        match end {
+            End::Close => How::Close,
+            End::Cut { .. } => How::Cut,
+            End::Reset => How::Reset,
+            End::Goaway => How::Goaway,
+            End::Stall => How::Stall,
+            End::Hold => How::Hold,
+        }
+    }
+}
+
+impl By {
+    /// In a word: `script`, `fault`, `client`, `order`, `shutdown`, `answer`, `failure`.
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Script => "script",
+            By::Fault => "fault",
+            By::Client => "client",
+            By::Order => "order",
+            By::Shutdown => "shutdown",
+            By::Answer => "answer",
+            By::Failure => "failure",
+        }
+    }
+}

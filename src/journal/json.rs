@@ -1,0 +1,188 @@
+//! Entries as JSON.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Map, Value as Json, json};
+
+use super::entry::{Entry, Progress};
+use super::mask::{Content, Mask, Secrets, Shown};
+use super::sent::Sent;
+
+impl Entry {
+    /// The entry as a JSON object, with its members in this order. What is not known, or not yet, is left
+    /// out. Times are milliseconds, with three decimals at most; those called `at_ms` on the session's clock.
+    ///
+    /// | Member | |
+    /// |---|---|
+    /// | `number` | from 1, in order of arrival |
+    /// | `at_ms` | when the request came |
+    /// | `time` | the same by the wall clock, RFC 3339 in UTC |
+    /// | `method`, `target` | as sent |
+    /// | `version` | `HTTP/1.0`, `HTTP/1.1`, `HTTP/2` |
+    /// | `tls` | whether the connection is encrypted |
+    /// | `peer` | the client's address and port |
+    /// | `headers` | name in lower case → value, or a list of values if it came several times. What is no UTF-8 is shown as U+FFFD |
+    /// | `body` | `bytes`: how many it had; then `text`, or `base64` if it is no UTF-8; `truncated: true` if less is kept; `masked: true` if it is hidden whole. Left out if empty |
+    /// | `endpoint`, `name` | the key and the name of the endpoint that answers it |
+    /// | `client`, `attempt` | the client's key, and which request of that client it is, from 1 |
+    /// | `gap_ms` | from the end of that client's connection before, at this endpoint, to this arrival |
+    /// | `answered` | `at_ms`; `status`, `null` if there is no answer at all; `stream`: whether one follows |
+    /// | `sent` | of a stream: `events` and `comments` counted, `bytes` of the body, `last_event_id`, `retry_ms` (the last sent) |
+    /// | `ended` | `at_ms`; `how`: see [`How`](super::How); `by`: see [`By`](super::By); `why`: more words |
+    ///
+    /// With [`Mask::Secrets`] what is secret becomes `***`; [`mask`](super::mask) tells what that is. So does
+    /// a `client` that was made of a secret, and `why` if there are secrets it may quote.
+    pub fn json(&self, mask: Mask) -> Json {
+        let mut secrets = match mask {
+            Mask::Nothing => None,
+            Mask::Secrets => Some(Secrets::default()),
+        };
+        let target = match &mut secrets {
+            Some(secrets) => secrets.target(&self.target),
+            None => self.target.clone(),
+        };
+        let known = json!({
+            "number": self.number,
+            "at_ms": milliseconds(self.at),
+            "time": super::date::rfc3339(self.wall_ms),
+            "method": self.method,
+            "target": target,
+            "version": self.version.as_str(),
+            "tls": self.tls,
+            "peer": self.peer.to_string(),
+            "headers": self.shown_headers(&mut secrets),
+        });
+        let Json::Object(mut shown) = known else {
+            unreachable!("an object was written above");
+        };
+        if let Some(body) = self.shown_body(&mut secrets) {
+            shown.insert("body".into(), body);
+        }
+        progress(&mut shown, self.progress(), secrets.as_ref());
+        shown.into()
+    }
+
+    fn shown_headers(&self, secrets: &mut Option<Secrets>) -> Json {
+        let mut shown = Map::new();
+        for (name, value) in &self.headers {
+            let value = String::from_utf8_lossy(value);
+            let value: Json = match secrets {
+                Some(secrets) => secrets.header(name, value).into(),
+                None => value.into(),
+            };
+            match shown.get_mut(name) {
+                None => {
+                    shown.insert(name.clone(), value);
+                }
+                Some(Json::Array(values)) => values.push(value),
+                Some(one) => *one = json!([one.take(), value]),
+            }
+        }
+        shown.into()
+    }
+
+    fn shown_body(&self, secrets: &mut Option<Secrets>) -> Option<Json> {
+        if self.body.bytes == 0 {
+            return None;
+        }
+        let mut shown = json!({ "bytes": self.body.bytes });
+        match secrets.as_mut().map(|secrets| secrets.body(self.content())) {
+            Some(Shown::Nothing) => {
+                shown["masked"] = true.into();
+                return Some(shown);
+            }
+            Some(Shown::Text(text)) => shown["text"] = text.into(),
+            Some(Shown::Same) | None => match text(self.content().bytes) {
+                Some(text) => shown["text"] = text.into(),
+                None => shown["base64"] = BASE64.encode(&self.body.kept).into(),
+            },
+        }
+        if self.body.truncated() {
+            shown["truncated"] = true.into();
+        }
+        Some(shown)
+    }
+
+    /// The body as far as it is kept; not half a character at its end if there was more.
+    fn content(&self) -> Content<'_> {
+        let header = |name| self.headers.iter().find(|(n, _)| n == name);
+        let media_type = header("content-type").and_then(|(_, value)| text(value));
+        let truncated = self.body.truncated();
+        Content {
+            media_type: media_type.unwrap_or_default(),
+            encoded: header("content-encoding").is_some_and(|(_, value)| &value[..] != b"identity"),
+            truncated,
+            bytes: match std::str::from_utf8(&self.body.kept) {
+                Err(error) if truncated && error.error_len().is_none() => {
+                    &self.body.kept[..error.valid_up_to()]
+                }
+                _ => &self.body.kept,
+            },
+        }
+    }
+}
+
+/// What became of it.
+fn progress(shown: &mut Map<String, Json>, progress: MutexGuard<Progress>, secrets: Option<&Secrets>) {
+    let mut add = |name: &str, value: Json| shown.insert(name.into(), value);
+    if let Some(matched) = &progress.matched {
+        add("endpoint", matched.endpoint.as_str().into());
+        if let Some(name) = &matched.name {
+            add("name", name.as_str().into());
+        }
+        let client = matched.client.as_str();
+        add("client", secrets.map_or(client, |s| s.derived(client)).into());
+        add("attempt", matched.attempt.into());
+    }
+    if let Some(gap) = progress.gap {
+        add("gap_ms", milliseconds(gap).into());
+    }
+    if let Some(answered) = progress.answered {
+        let head = json!({
+            "at_ms": milliseconds(answered.at), "status": answered.status, "stream": answered.stream,
+        });
+        add("answered", head);
+        if answered.stream {
+            add("sent", sent(progress.tally.sent()));
+        }
+    }
+    if let Some((at, ended)) = &progress.ended {
+        let mut end = json!({
+            "at_ms": milliseconds(*at), "how": ended.how.name(), "by": ended.by.name(),
+        });
+        if let Some(why) = &ended.why {
+            end["why"] = secrets.map_or(why.as_str(), |s| s.quoting(why)).into();
+        }
+        add("ended", end);
+    }
+}
+
+fn sent(sent: Sent) -> Json {
+    let mut shown = json!({ "events": sent.events, "comments": sent.comments, "bytes": sent.bytes });
+    if let Some(id) = sent.last_event_id {
+        shown["last_event_id"] = id.into();
+    }
+    if let Some(retry) = sent.retry_ms {
+        shown["retry_ms"] = retry.into();
+    }
+    shown
+}
+
+/// The entries as JSON, each on a line of its own; [`Entry::json`] tells the shape.
+pub fn ndjson(entries: &[Arc<Entry>], mask: Mask) -> String {
+    entries
+        .iter()
+        .map(|entry| format!("{}\n", entry.json(mask)))
+        .collect()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
