@@ -63,6 +63,8 @@ pub struct Clock {
 struct Manual {
     state: Mutex<State>,
     quiet: Notify,
+    /// The time has gone on.
+    moved: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +133,7 @@ impl Clock {
         let ahead = now.as_nanos() as i64 - passed.as_nanos() as i64;
         self.ahead.store(ahead, Relaxed);
         self.factor.store(factor.to_bits(), Relaxed);
+        self.manual.moved.notify_waiters();
         Ok(())
     }
 
@@ -233,6 +236,26 @@ impl Clock {
         }
     }
 
+    /// Waits until a time of the clock without being anybody that it waits for.
+    pub async fn reached(&self, due: Duration) {
+        loop {
+            let Some(factor) = self.factor() else {
+                let moved = self.manual.moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
+                if self.now() >= due {
+                    return;
+                }
+                moved.await;
+                continue;
+            };
+            if self.now() >= due {
+                return;
+            }
+            tokio::time::sleep_until(self.instant(factor, due)).await;
+        }
+    }
+
     /// When the next waiting worker is due, once all work is done; `None` if none waits for a time.
     pub async fn next_due(&self) -> Option<Duration> {
         let manual = self.by_hand()?;
@@ -294,9 +317,11 @@ impl Manual {
         else {
             // Never back: another advance may have gone further.
             state.now = state.now.max(target);
+            self.moved.notify_waiters();
             return Fired::NoneLeft;
         };
         state.now = state.now.max(due);
+        self.moved.notify_waiters();
         while let Some(entry) = state.sleepers.first_entry().filter(|e| e.key().0 == due) {
             entry.remove().wake();
             state.busy += 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 mod support;
 
-use mock_sse::expect::{Answered, Arrival, Ended, EndedBy, Judge, State, report};
+use mock_sse::expect::{Answered, Arrival, By, Ended, Judge, State, report};
 use mock_sse::expr::{Moment, NoState, RequestScope, TopicView};
 use mock_sse::matching::{self, Match};
 use mock_sse::random::{Draw, DrawKey, Purpose};
@@ -150,7 +150,7 @@ impl Play {
         );
     }
 
-    fn end(&mut self, number: u64, at: u64, by: EndedBy, last: Option<u64>, retry: Option<u64>) {
+    fn end(&mut self, number: u64, at: u64, by: By, last: Option<u64>, retry: Option<u64>) {
         let (last_write, retry) = (last.map(ms), retry.map(ms));
         let at = ms(at);
         self.judge.ended(
@@ -168,7 +168,7 @@ impl Play {
     fn stream(&mut self, from: u64, to: u64, text: &str, retry: Option<u64>) -> u64 {
         let number = self.request(from, text);
         self.begin(number, from);
-        self.end(number, to, EndedBy::Script, None, retry);
+        self.end(number, to, By::Script, None, retry);
         number
     }
 
@@ -343,7 +343,7 @@ fn an_expression_looks_at_requests_and_gaps() {
     play.begin(first, 0);
     play.request(2500, "GET /orders");
     assert_eq!(play.state(2500), State::Open);
-    play.end(first, 1000, EndedBy::Client, None, None);
+    play.end(first, 1000, By::Client, None, None);
     assert_eq!(play.state(2500), State::Met);
 }
 
@@ -434,14 +434,14 @@ fn a_client_hangs_up() {
     let number = play.request(0, "GET /orders");
     play.begin(number, 0);
     assert_eq!((play.state(9000), play.change(9000)), (State::Open, None));
-    play.end(number, 9000, EndedBy::Client, Some(7500), None);
+    play.end(number, 9000, By::Client, Some(7500), None);
     assert_eq!(play.state(9000), State::Met);
     // The script's own end says nothing of the client, if it comes in time.
     play.stream(10_000, 11_000, "GET /orders", None);
     assert_eq!(play.state(11_000), State::Met);
     let number = play.request(12_000, "GET /orders");
     play.begin(number, 12_000);
-    play.end(number, 20_000, EndedBy::Client, Some(17_000), None);
+    play.end(number, 20_000, By::Client, Some(17_000), None);
     play.fails(20_000, "hangs-up-late");
 
     // A stream that is held open has had its last event: the time runs.
@@ -453,7 +453,7 @@ fn a_client_hangs_up() {
     assert_eq!((play.state(2400), play.change(2400)), (State::Open, Some(2400)));
     play.fails(2401, "hangs-up-never");
     // What time has decided stays so.
-    play.end(number, 3000, EndedBy::Client, Some(400), None);
+    play.end(number, 3000, By::Client, Some(400), None);
     assert_eq!(play.state(3000), State::Failed);
 }
 
@@ -530,7 +530,7 @@ fn the_verdict_comes_as_json_and_as_junit_too() {
     let mut play = play_of(all);
     let number = play.request(1500, "GET /orders?c=<\u{1}>\nlast-event-id: ]]>");
     play.begin(number, 1500);
-    play.end(number, 2000, EndedBy::Fault, None, None);
+    play.end(number, 2000, By::Fault, None, None);
     let verdict = play.judge.verdict(ms(3000), false);
     assert_eq!((verdict.word(), verdict.decided()), ("failed", true));
     play.said("all", &report::text(&verdict));

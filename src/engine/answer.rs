@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::choose::Chosen;
 use super::refusal::{Refusal, is_of_the_server, is_preflight, missed, options, refuse};
 use super::visit::Visit;
-use super::{Engine, Reply};
+use super::witness::{Visitor, Witnessed};
+use super::{Engine, Reply, ReplyBody};
 use crate::expr::{BadParams, Moment, RenderError, RequestScope};
 use crate::matching::{self, Captures, Match, Miss};
 use crate::plan::Chance;
@@ -15,13 +16,24 @@ use crate::scenario::Scenario;
 use crate::scenario::model::{Answer, Body, CorsPolicy, Endpoint, Methods};
 
 /// What was seen on the way to an endpoint.
-#[derive(Default)]
 pub(super) struct Seen {
     /// Why a condition could not read the request, if one could not.
     bad: Option<BadParams>,
+    /// Where it is told who answers.
+    witnessed: Witnessed,
+    /// Somebody does.
+    matched: bool,
 }
 
 impl Seen {
+    fn new(witnessed: Witnessed) -> Seen {
+        Seen {
+            bad: None,
+            witnessed,
+            matched: false,
+        }
+    }
+
     /// Remembers why a condition could not read the request.
     pub(super) fn note(&mut self, scope: &RequestScope) {
         if let Some(broken) = scope.bad_params() {
@@ -35,18 +47,40 @@ impl Engine {
     pub fn answer(&self, request: Request) -> Reply {
         let scenario = self.catalog.current();
         let request = Arc::new(request);
+        let mut seen = Seen::new(self.witness.begin(&request));
         loop {
             // It fails only when another request has taken the attempt meanwhile, so that the
             // condition must be asked again.
-            if let Some(reply) = self.try_answer(&scenario, &request) {
-                return reply;
+            if let Some(reply) = self.try_answer(&scenario, &request, &mut seen) {
+                return self.witnessed(&scenario, &request, reply, seen);
             }
         }
     }
 
-    fn try_answer(&self, scenario: &Arc<Scenario>, request: &Arc<Request>) -> Option<Reply> {
-        let mut seen = Seen::default();
-        let found = self.find(scenario, request, &request.method, &mut seen);
+    /// A request that is refused before anybody is asked for an answer.
+    pub fn refuse(&self, request: Request, status: u16, detail: &str) -> Reply {
+        let scenario = self.catalog.current();
+        let reply = Reply::problem(status, detail).with_cors(self.cors_of(&scenario, &request));
+        let seen = Seen::new(self.witness.begin(&request));
+        self.witnessed(&scenario, &Arc::new(request), reply, seen)
+    }
+
+    /// A reply that tells what becomes of it.
+    fn witnessed(&self, scenario: &Scenario, request: &Arc<Request>, mut reply: Reply, seen: Seen) -> Reply {
+        if !seen.matched {
+            let scope = self.scope_without_endpoint(scenario, request);
+            seen.witnessed.arrived(request, None, &scope, self.moment());
+        }
+        if let ReplyBody::Stream(performance) = &mut reply.body {
+            performance.witnessed = Some(seen.witnessed.clone());
+        }
+        reply.witnessed = Some(seen.witnessed);
+        reply
+    }
+
+    fn try_answer(&self, scenario: &Arc<Scenario>, request: &Arc<Request>, seen: &mut Seen) -> Option<Reply> {
+        seen.bad = None;
+        let found = self.find(scenario, request, &request.method, seen);
         Some(match found {
             // `ANY` names neither OPTIONS nor HEAD: they mean there what they mean everywhere.
             Ok(Match::Found(endpoint, ..)) if endpoint.methods == Methods::Any && is_preflight(request) => {
@@ -61,16 +95,18 @@ impl Engine {
                 if !head_only && !self.session.take_attempts(&chosen.client, &counts) {
                     return None;
                 }
-                self.visit(scenario, request, endpoint, captures, &chosen, head_only)
+                self.visit(scenario, request, endpoint, captures, &chosen, (head_only, seen))
             }
-            Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => self.head(scenario, request),
+            Ok(Match::Missed(Miss::Method(_))) if request.method == "HEAD" => {
+                self.head(scenario, request, seen)
+            }
             Ok(Match::Missed(Miss::Method(_))) if request.method == "OPTIONS" => {
                 options(scenario, request).with_cors(self.cors_of(scenario, request))
             }
             Ok(Match::Missed(_)) if is_preflight(request) || is_of_the_server(request) => {
                 options(scenario, request).with_cors(self.cors_of(scenario, request))
             }
-            Ok(Match::Missed(miss)) => match seen.bad {
+            Ok(Match::Missed(miss)) => match seen.bad.take() {
                 Some(bad) => refuse(&Refusal::Params(bad)),
                 None => missed(request, miss),
             }
@@ -90,10 +126,10 @@ impl Engine {
     }
 
     /// GET's head without its effects.
-    fn head(&self, scenario: &Arc<Scenario>, request: &Arc<Request>) -> Reply {
-        match self.find(scenario, request, "GET", &mut Seen::default()) {
+    fn head(&self, scenario: &Arc<Scenario>, request: &Arc<Request>, seen: &mut Seen) -> Reply {
+        match self.find(scenario, request, "GET", seen) {
             Ok(Match::Found(endpoint, captures, chosen)) => {
-                self.visit(scenario, request, endpoint, captures, &chosen, true)
+                self.visit(scenario, request, endpoint, captures, &chosen, (true, seen))
             }
             Ok(Match::Missed(miss)) => missed(request, miss).with_cors(self.cors_of(scenario, request)),
             Err(error) => refuse(&Refusal::Render(error)).with_cors(self.cors_of(scenario, request)),
@@ -148,6 +184,24 @@ impl Engine {
         )
     }
 
+    /// What expressions see of a request that no endpoint answers.
+    fn scope_without_endpoint(&self, scenario: &Scenario, request: &Arc<Request>) -> RequestScope {
+        let key = DrawKey {
+            endpoint: String::new(),
+            client: String::new(),
+            attempt: 1,
+        };
+        RequestScope::new(
+            request.clone(),
+            scenario.vars.clone(),
+            1,
+            Captures::new(),
+            Draw::new(self.seed(scenario), &key, Purpose::Data),
+            self.session.topics.clone(),
+            self.session.state.clone(),
+        )
+    }
+
     fn draw(&self, scenario: &Scenario, endpoint: &Endpoint, attempt: (&str, u64), purpose: Purpose) -> Draw {
         let key = DrawKey {
             endpoint: endpoint.key.clone(),
@@ -172,7 +226,7 @@ impl Engine {
         endpoint: &Endpoint,
         captures: Captures,
         chosen: &Chosen,
-        head_only: bool,
+        (head_only, seen): (bool, &mut Seen),
     ) -> Reply {
         let attempt = (chosen.client.as_str(), chosen.attempt);
         let draw = |purpose| self.draw(scenario, endpoint, attempt, purpose);
@@ -196,6 +250,14 @@ impl Engine {
             head_only,
         };
         let reply = visit.run(&chosen.answer);
+        let visitor = Visitor {
+            endpoint,
+            client: &chosen.client,
+            attempt: chosen.attempt,
+        };
+        seen.witnessed
+            .arrived(request, Some(&visitor), &visit.scope, visit.moment);
+        seen.matched = true;
         let reply = match (reply, visit.scope.bad_params()) {
             // What an expression could not read explains more than what it then lacked.
             (Err(_) | Ok(_), Some(bad)) => refuse(&Refusal::Params(bad)),

@@ -21,11 +21,11 @@ impl Performance {
     pub(super) async fn suffer<S: Sink>(&mut self, blow: Blow, sink: &mut S) -> Result<(), Stop> {
         match blow {
             Blow::End(End::Stall) => {
-                sink.stays(End::Stall);
+                self.stays(End::Stall, sink);
                 self.silence(None, sink).await
             }
             Blow::End(End::Hold) => {
-                sink.stays(End::Hold);
+                self.stays(End::Hold, sink);
                 self.held = true;
                 Ok(())
             }
@@ -52,11 +52,11 @@ impl Performance {
                 None => {}
                 Some(Blow::Stall(more)) => due = due.map(|due| due.max(now + more)),
                 Some(Blow::End(End::Stall)) => {
-                    sink.stays(End::Stall);
+                    self.stays(End::Stall, sink);
                     due = None;
                 }
                 Some(Blow::End(End::Hold)) => {
-                    sink.stays(End::Hold);
+                    self.stays(End::Hold, sink);
                     self.held = true;
                     return Ok(());
                 }
@@ -134,8 +134,33 @@ impl Performance {
             self.put(sink, &frame).await?;
         }
         self.live.wrote(events, length);
+        let whole = self.outlet.as_ref().is_none_or(|outlet| outlet.is_coded());
+        // Otherwise the pieces have been told as they were written.
+        self.tell(if whole { frame.as_bytes() } else { &[] }, events);
         self.wrote = self.worker.clock().now();
         Ok(())
+    }
+
+    /// Tells what a client has got, as it was before it was compressed.
+    fn tell(&self, bytes: &[u8], events: u64) {
+        if let Some(witnessed) = &self.witnessed {
+            witnessed.wrote(bytes, events);
+        }
+    }
+
+    /// Tells a piece of a write that goes out as it is.
+    fn tell_piece(&self, bytes: &[u8]) {
+        if self.outlet.as_ref().is_some_and(|outlet| !outlet.is_coded()) {
+            self.tell(bytes, 0);
+        }
+    }
+
+    /// The stream stays open, but nothing more comes.
+    fn stays<S: Sink>(&self, end: End, sink: &mut S) {
+        sink.stays(end);
+        if let Some(witnessed) = &self.witnessed {
+            witnessed.silent();
+        }
     }
 
     async fn write_through<S: Sink>(
@@ -236,6 +261,7 @@ impl Performance {
                 Some(Piece::Write(frame, pause)) => {
                     outlet.arrived = on_time(outlet.arrived, self.worker.clock().now()) + pause;
                     self.put(sink, &frame).await?;
+                    self.tell_piece(frame.as_bytes());
                 }
                 Some(Piece::Part(frame, length, blow)) => self.part(sink, &frame, length, blow).await?,
             }
@@ -256,6 +282,7 @@ impl Performance {
             Blow::End(End::Cut { .. } | End::Reset) => sink.write_part(frame, length).await?,
             _ => sink.write(std::slice::from_ref(frame)).await?,
         }
+        self.tell_piece(&frame.as_bytes()[..length.min(frame.len())]);
         self.suffer(blow, sink).await
     }
 }

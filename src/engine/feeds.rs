@@ -127,6 +127,7 @@ impl Stage {
             held: false,
             sized: false,
             restless: (0, std::time::Duration::ZERO),
+            witnessed: None,
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod sink;
 mod stage;
 mod visit;
 mod waits;
+pub mod witness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,7 @@ use connections::Connections;
 use gate::Gate;
 use sessions::SessionRules;
 use stage::Stage;
+use witness::Witness;
 
 /// Answers the requests of one session.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub struct Engine {
     pub connections: Arc<Connections>,
     /// Whether new connections are let in.
     pub gate: Arc<Gate>,
+    /// What its clients have done.
+    pub witness: Arc<Witness>,
     /// The seed that the scenario does not override: from the command line, or drawn at start.
     seed: Seed,
     /// Whether the scenario is this session's alone.
@@ -99,6 +103,7 @@ impl Engine {
         );
         Engine {
             name: name.into(),
+            witness: Witness::new(session.clock.clone(), catalog.current()),
             catalog,
             session,
             connections,
@@ -113,6 +118,7 @@ impl Engine {
     fn serve(&self, scenario: Arc<Scenario>, rules: &SessionRules) {
         self.session.topics.declare(declared(&scenario));
         self.session.clock.pin(rules.now.or(scenario.now));
+        self.witness.expect(&scenario);
         self.catalog.swap(scenario);
     }
 

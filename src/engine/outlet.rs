@@ -87,6 +87,11 @@ impl Outlet {
         })))
     }
 
+    /// Whether what leaves is compressed.
+    pub(super) fn is_coded(&self) -> bool {
+        self.compressor.is_some()
+    }
+
     /// When something happens by itself, since the stream began.
     pub(super) fn next_time(&self) -> Option<Duration> {
         let faults = self.armed.iter().filter_map(|armed| armed.time);

@@ -11,6 +11,7 @@ use super::outlet::{Blow, Outlet};
 use super::sink::Sink;
 use super::stage::Stage;
 use super::waits::{Came, Waits};
+use super::witness::Witnessed;
 use crate::clock::Worker;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
@@ -37,6 +38,8 @@ pub struct Performance {
     pub(super) sized: bool,
     /// Steps since something was last sent or the script's time went on, and what that time was.
     pub(super) restless: (u32, Duration),
+    /// Where what is sent is told.
+    pub(super) witnessed: Option<Witnessed>,
 }
 
 impl Drop for Performance {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Performance;
 use super::connections::Registered;
+use super::witness::Witnessed;
 use crate::scenario::model::{CorsPolicy, End, Gap};
 use crate::wire::Framing;
 
@@ -140,6 +141,8 @@ pub struct Reply {
     pub cors: Option<Arc<CorsPolicy>>,
     /// For an OPTIONS request that no endpoint answers itself: the methods of the path.
     pub allow: Option<Vec<String>>,
+    /// Where it is told what becomes of it; `None`: nobody wants to know.
+    pub witnessed: Option<Witnessed>,
 }
 
 impl Reply {
@@ -155,6 +158,7 @@ impl Reply {
             held: None,
             cors: None,
             allow: None,
+            witnessed: None,
         }
     }
 

@@ -263,6 +263,7 @@ impl Visit<'_> {
             held: false,
             sized: false,
             restless: (0, Duration::ZERO),
+            witnessed: None,
         })
     }
 }

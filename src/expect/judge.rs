@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::line::EndedBy;
 use super::verdict::Verdict;
 use super::watch::{Rules, Watch};
 use crate::expr::{Moment, RequestScope};
+use crate::journal::By;
 use crate::request::Request;
 use crate::scenario::Scenario;
 
@@ -59,7 +59,7 @@ pub struct Ended {
     /// When.
     pub at: Duration,
     /// Who or what ended it.
-    pub by: EndedBy,
+    pub by: By,
     /// When its last event was written; `None`: there was none.
     pub last_write: Option<Duration>,
     /// The last reconnection time that it sent (`retry:`).

@@ -4,53 +4,7 @@ use std::time::Duration;
 
 use super::judge::Arrival;
 use super::words::excerpt;
-
-/// How a connection came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndedBy {
-    /// The whole answer had been given; it was no stream.
-    Answer,
-    /// The client left.
-    Client,
-    /// The script came to its end.
-    Script,
-    /// A fault or a limit struck.
-    Fault,
-    /// Somebody ordered it.
-    Order,
-    /// The server stopped.
-    Shutdown,
-    /// The script could not go on.
-    Failure,
-}
-
-impl EndedBy {
-    /// In a word, for machines.
-    pub fn word(self) -> &'static str {
-        match self {
-            EndedBy::Answer => "answer",
-            EndedBy::Client => "client",
-            EndedBy::Script => "script",
-            EndedBy::Fault => "fault",
-            EndedBy::Order => "order",
-            EndedBy::Shutdown => "shutdown",
-            EndedBy::Failure => "failure",
-        }
-    }
-
-    /// As the end of "the stream …".
-    pub fn describe(self) -> &'static str {
-        match self {
-            EndedBy::Answer => "answered",
-            EndedBy::Client => "left by the client",
-            EndedBy::Script => "ended by the script",
-            EndedBy::Fault => "ended by a fault or a limit",
-            EndedBy::Order => "ended on order",
-            EndedBy::Shutdown => "ended by the server's shutdown",
-            EndedBy::Failure => "cut, as the script failed",
-        }
-    }
-}
+use crate::journal::By;
 
 /// A request, as it is shown beside a verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +24,7 @@ pub struct Line {
     /// The status it was answered with.
     pub status: Option<u16>,
     /// When and how its connection ended; `None`: it is open.
-    pub ended: Option<(Duration, EndedBy)>,
+    pub ended: Option<(Duration, By)>,
     /// The time since the end of the client's connection before it.
     pub gap: Option<Duration>,
 }

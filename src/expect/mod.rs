@@ -15,7 +15,8 @@ mod verdict;
 mod watch;
 mod words;
 
+pub use crate::journal::By;
 pub use judge::{Answered, Arrival, Ended, Judge};
-pub use line::{EndedBy, Line};
+pub use line::Line;
 pub use verdict::{Judged, State, Verdict};
 pub use words::sentence;

@@ -277,4 +277,17 @@ impl By {
             By::Failure => "failure",
         }
     }
+
+    /// As the end of "the stream …".
+    pub fn describe(self) -> &'static str {
+        match self {
+            By::Answer => "answered",
+            By::Client => "left by the client",
+            By::Script => "ended by the script",
+            By::Fault => "ended by a fault or a limit",
+            By::Order => "ended on order",
+            By::Shutdown => "ended by the server's shutdown",
+            By::Failure => "cut, as the script failed",
+        }
+    }
 }

@@ -47,7 +47,7 @@ impl Entry {
         let known = json!({
             "number": self.number,
             "at_ms": milliseconds(self.at),
-            "time": super::date::rfc3339(self.wall_ms),
+            "time": crate::scenario::time_of_day::format(self.wall_ms),
             "method": self.method,
             "target": target,
             "version": self.version.as_str(),

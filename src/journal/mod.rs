@@ -5,7 +5,6 @@
 //! outside, on the session's clock. What belongs here: keeping within [`Bounds`], counting what streams
 //! send, and showing it ([`json`](Entry::json), [`ndjson`], with secrets [`mask`]ed). No sockets, no files.
 
-mod date;
 mod ends;
 mod entry;
 mod json;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::Outcome;
+use super::stream::StreamEnd;
 use crate::engine::connections::{Connections, LiveConnection};
+use crate::engine::witness::Witnessed;
+use crate::engine::{Head, Outcome};
 use crate::request::{Request, Version};
 
 /// A request on its way into the log. A stream that is dropped without an ending is logged too.
@@ -14,6 +16,8 @@ pub(super) struct AccessLog {
     connections: Arc<Connections>,
     /// No answer is wanted.
     unanswered: bool,
+    /// Where the same is told to the session.
+    witnessed: Option<Witnessed>,
 }
 
 struct Line {
@@ -44,13 +48,22 @@ impl AccessLog {
             live: None,
             connections: connections.clone(),
             unanswered: false,
+            witnessed: None,
         }
     }
 
+    /// Tells the same to the session; the first one counts.
+    pub(super) fn witnessed(&mut self, witnessed: Option<Witnessed>) {
+        self.witnessed = self.witnessed.take().or(witnessed);
+    }
+
     /// An answer with a body of so many bytes.
-    pub(super) fn answered(mut self, status: u16, bytes: u64) {
+    pub(super) fn answered(mut self, head: &Head, bytes: u64) {
+        if let Some(witnessed) = self.witnessed.take() {
+            witnessed.answered(head, false);
+        }
         if let Some(mut line) = self.line.take() {
-            line.status = status;
+            line.status = head.status;
             line.write(None, bytes, "answered");
         }
     }
@@ -66,12 +79,29 @@ impl AccessLog {
     pub(super) fn unanswered(&mut self) {
         self.unanswered = true;
         self.decided(0);
+        if let Some(witnessed) = &self.witnessed {
+            witnessed.unanswered();
+        }
+    }
+
+    /// What was kept open without an answer, or ended without one, is over.
+    pub(super) fn silent_end(mut self, end: StreamEnd) {
+        if let Some(witnessed) = self.witnessed.take() {
+            match end {
+                StreamEnd::Ended(end) => witnessed.refused(end),
+                StreamEnd::Gone => witnessed.finished(&Outcome::Left),
+            }
+        }
     }
 
     /// A stream begins.
-    pub(super) fn opened(&mut self, status: u16, live: Arc<LiveConnection>) {
+    pub(super) fn opened(&mut self, head: &Head, live: Arc<LiveConnection>) {
         self.live = Some(live);
+        if let Some(witnessed) = &self.witnessed {
+            witnessed.answered(head, true);
+        }
         if let Some(line) = &mut self.line {
+            let status = head.status;
             line.status = status;
             tracing::debug!(
                 "{} {} {} {}: stream opened",
@@ -85,6 +115,9 @@ impl AccessLog {
 
     /// A stream has ended.
     pub(super) fn ended(mut self, outcome: &Outcome, events: u64, bytes: u64) {
+        if let Some(witnessed) = self.witnessed.take() {
+            witnessed.finished(outcome);
+        }
         if let Some(line) = self.line.take() {
             // Reasons may quote a request.
             let ended = shorten(outcome.describe());
@@ -98,6 +131,12 @@ impl AccessLog {
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
+        if let Some(witnessed) = self.witnessed.take() {
+            witnessed.finished(&match self.connections.closing() {
+                true => Outcome::Shutdown,
+                false => Outcome::Left,
+            });
+        }
         let Some(line) = self.line.take() else { return };
         // A client that reads nothing hears of no shutdown until the drain is over.
         let ended = match self.connections.closing() {

@@ -91,7 +91,7 @@ pub(super) fn stream(
     wire: Wire,
     mut log: AccessLog,
 ) -> Response {
-    log.opened(head.status, performance.live().shared());
+    log.opened(&head, performance.live().shared());
     let spec = StreamSpec::new(move |sink| async move {
         let (sink, outcome, events, bytes) = performance.play(sink).await;
         log.ended(&outcome, events, bytes);
@@ -120,7 +120,8 @@ pub(super) fn nothing(end: End, wire: Wire, live: Option<Registered>, mut log: A
             Some(live) => silence(&mut sink, live).await,
             None => StreamEnd::Ended(end),
         };
-        drop((log, live));
+        drop(live);
+        log.silent_end(end);
         (sink, end)
     });
     let exact = Exact {

@@ -57,10 +57,7 @@ impl Routes {
                 answer(&engine, &plain)
             }
             // With CORS headers: a page is to see why.
-            Err((status, detail)) => {
-                let cors = engine.cors_of(&engine.catalog.current(), &plain);
-                Reply::problem(status, &detail).with_cors(cors)
-            }
+            Err((status, detail)) => engine.refuse(plain.clone(), status, &detail),
         };
         send(&engine, &plain, reply, log).await
     }
@@ -117,7 +114,9 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
         held,
         cors,
         allow,
+        witnessed,
     } = reply;
+    log.witnessed(witnessed);
     let wire = Wire {
         framing,
         content_length,
@@ -130,7 +129,7 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
     match body {
         ReplyBody::Full(bytes) => {
             wait(engine, after).await;
-            log.answered(head.status, bytes.len() as u64);
+            log.answered(&head, bytes.len() as u64);
             respond::full(request, head, bytes, wire)
         }
         ReplyBody::Nothing(end) => {
@@ -144,7 +143,7 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
         ReplyBody::Stream(performance) if !respond::has_body(request, &head) => {
             drop(performance);
             wait(engine, after).await;
-            log.answered(head.status, 0);
+            log.answered(&head, 0);
             respond::full(request, head, bytes::Bytes::new(), wire)
         }
         ReplyBody::Stream(mut performance) => {

@@ -31,6 +31,11 @@ impl Frame {
         self.chunk.slice(self.head as usize..self.chunk.len() - 2)
     }
 
+    /// The bare body bytes, to be looked at.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.chunk[self.head as usize..self.chunk.len() - 2]
+    }
+
     /// The body as one chunk of a chunked HTTP/1.1 body.
     pub fn chunk(&self) -> &Bytes {
         &self.chunk

@@ -46,7 +46,7 @@ fn line(line: &Line) -> Json {
         "last_event_id": line.last_event_id,
         "status": line.status,
         "ended_ms": line.ended.map(|(at, _)| millis(at)),
-        "ended_by": line.ended.map(|(_, by)| by.word()),
+        "ended_by": line.ended.map(|(_, by)| by.name()),
         "gap_ms": line.gap.map(millis),
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::expect::words::{quoted, seconds};
-use crate::expect::{EndedBy, Judged, Line, State, Verdict};
+use crate::expect::{By, Judged, Line, State, Verdict};
 
 /// One line for each expectation; below those that failed, what was expected, what came, and the requests
 /// that show it. The last line is the verdict.
@@ -83,11 +83,11 @@ fn fate(line: &Line) -> String {
     );
     parts.push(match (line.status, line.ended) {
         (Some(status), _) => status.to_string(),
-        (None, Some((_, EndedBy::Answer))) => "no answer".into(),
+        (None, Some((_, By::Answer))) => "no answer".into(),
         (None, _) => "not answered".into(),
     });
     match line.ended {
-        Some((_, EndedBy::Answer)) => {}
+        Some((_, By::Answer)) => {}
         Some((at, by)) => parts.push(format!("{} at {}", by.describe(), seconds(at))),
         None if line.status.is_some() => parts.push("open".into()),
         None => {}

@@ -6,7 +6,8 @@ use super::{Failure, Rules, Watch, words};
 use crate::expect::check::Mismatch;
 use crate::expect::group::Kind;
 use crate::expect::judge::{Answered, Ended};
-use crate::expect::line::{EndedBy, Line};
+use crate::expect::line::Line;
+use crate::journal::By;
 use crate::scenario::model::Expectation;
 
 /// The first moment after a time.
@@ -30,7 +31,7 @@ impl Watch {
             self.group(&client).done(e, nth, Kind::NothingAfter);
         }
         if !answer.stream {
-            self.over(rules, number, answer.at, EndedBy::Answer, None);
+            self.over(rules, number, answer.at, By::Answer, None);
         }
     }
 
@@ -43,7 +44,7 @@ impl Watch {
         self.over(rules, number, ended.at, ended.by, ended.last_write);
     }
 
-    fn over(&mut self, rules: &Rules, number: u64, at: Duration, by: EndedBy, last_write: Option<Duration>) {
+    fn over(&mut self, rules: &Rules, number: u64, at: Duration, by: By, last_write: Option<Duration>) {
         self.correct(number, |line| line.ended = Some((at, by)));
         let Some(running) = self.running.remove(&number) else {
             return;
@@ -60,7 +61,7 @@ impl Watch {
             let took = at.saturating_sub(last_write.unwrap_or(began));
             match hung_up(rules.e, number, running.nth, took, by) {
                 Some(wrong) => self.fail(wrong, Some(&client)),
-                None if by == EndedBy::Client && rules.e.is_about(running.nth) => {
+                None if by == By::Client && rules.e.is_about(running.nth) => {
                     self.group(&client).done(rules.e, running.nth, Kind::HangsUp);
                 }
                 None => {}
@@ -146,10 +147,10 @@ impl Watch {
 }
 
 /// What is wrong with how a client has left a stream, so long after its last event.
-fn hung_up(e: &Expectation, number: u64, nth: u64, took: Duration, by: EndedBy) -> Option<Mismatch> {
+fn hung_up(e: &Expectation, number: u64, nth: u64, took: Duration, by: By) -> Option<Mismatch> {
     let limit = e.hangs_up.filter(|_| e.is_about(nth))?;
     // A stream that ends before its time is up says nothing of the client, unless it is the one meant.
-    if took <= limit && (by == EndedBy::Client || e.nth.is_empty()) {
+    if took <= limit && (by == By::Client || e.nth.is_empty()) {
         return None;
     }
     let (how, took) = (by.describe(), words::seconds(took));

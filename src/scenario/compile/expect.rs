@@ -56,7 +56,11 @@ impl Compiler<'_> {
     fn expectation(&mut self, at: &At<ExpectFile>) -> Option<Expectation> {
         let file = &at.value;
         let subject = self.subject(at);
-        let per = self.one_of(file.per.as_ref(), "way to count requests apart", &[("client", ())]);
+        let per = self.one_of(
+            file.per.as_ref(),
+            "way to count requests apart",
+            &[("client", ())],
+        );
         let nth = file
             .nth
             .as_ref()

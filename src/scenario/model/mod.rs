@@ -115,6 +115,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The key for people: without the place among equals where it is the first (`GET /sse`, `GET /sse#1`).
+    pub fn shown_key(&self) -> &str {
+        self.key.strip_suffix("#0").unwrap_or(&self.key)
+    }
+
     /// Whether it may be asked for under this host; `None`: the request names none.
     pub fn serves_host(&self, host: Option<&str>) -> bool {
         match &self.hosts {
