@@ -27,6 +27,7 @@ pub mod app;
 pub mod board;
 pub mod certs;
 pub mod cli;
+mod client;
 pub mod clock;
 pub mod engine;
 pub mod event;
