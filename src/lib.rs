@@ -19,7 +19,8 @@
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
-//! - [`load`]: a client that measures; [`cli`]: the command line
+//! - [`load`]: a client that measures; [`record`]: one that records, for [`play`] and the server to
+//!   replay; [`cli`]: the command line
 //!
 //! ARCHITECTURE.md tells more, with the invariants that tests hold.
 
@@ -38,6 +39,7 @@ mod name;
 pub mod plan;
 pub mod play;
 pub mod random;
+pub mod record;
 pub mod request;
 pub mod scenario;
 pub mod server;

@@ -48,6 +48,11 @@ pub fn request(
 
 /// Sends a request and waits for the answer's head.
 pub async fn exchange(wire: &mut dyn Wire, request: &[u8]) -> Result<Answer, String> {
+    exchange_whole(wire, request).await.map(|(_, answer)| answer)
+}
+
+/// The same, with the bytes of the head, those of interim answers before them.
+pub async fn exchange_whole(wire: &mut dyn Wire, request: &[u8]) -> Result<(Vec<u8>, Answer), String> {
     wire.write_all(request).await.map_err(|e| describe(&e))?;
     wire.flush().await.map_err(|e| describe(&e))?;
     let mut bytes = Vec::new();
@@ -59,8 +64,8 @@ pub async fn exchange(wire: &mut dyn Wire, request: &[u8]) -> Result<Answer, Str
             return Err("the server closed the connection before its answer".to_owned());
         }
         if let Some((head, length)) = head::parse(&bytes)? {
-            bytes.drain(..length);
-            return Ok(Answer { head, rest: bytes });
+            let rest = bytes.split_off(length);
+            return Ok((bytes, Answer { head, rest }));
         }
     }
 }

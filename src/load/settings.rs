@@ -63,7 +63,7 @@ impl LoadSettings {
     }
 
     /// How a target may be reached.
-    pub fn access(&self, target: &Target) -> Result<Access, LoadError> {
+    pub(super) fn access(&self, target: &Target) -> Result<Access, LoadError> {
         let trust = match (&self.ca, self.insecure) {
             (_, true) => Trust::Anybody,
             (Some(path), false) => Trust::Ca(path.clone()),

@@ -5,6 +5,7 @@
 mod answer;
 mod endpoint;
 mod relay;
+mod replay;
 mod short;
 mod step;
 mod topic;
@@ -15,6 +16,7 @@ pub use answer::{
 };
 pub use endpoint::{CorsFile, CorsRulesFile, EndpointFile, EntryFile};
 pub use relay::*;
+pub use replay::{ReplayFile, ReplayRulesFile, ReplayStepFile};
 pub use step::*;
 pub use topic::{HistoryFile, HistoryRulesFile, TopicFile};
 
