@@ -5,7 +5,6 @@ use super::request::Asked;
 use super::secrets::{is_secret, without_secrets};
 use crate::client::body::Body;
 use crate::client::head::{Head, Lines};
-use crate::text;
 
 /// Fields of the connection, and those that a server makes itself.
 const OWN: &[&str] = &[
@@ -37,10 +36,10 @@ pub enum Framing {
 #[derive(Debug)]
 pub struct Seen {
     pub status: u16,
-    /// The reason phrase, if it is not the usual one; as [`text`].
-    pub reason: Option<String>,
-    /// Names in their spelling with all their values, as [`text`], in order.
-    pub headers: Vec<(String, Vec<String>)>,
+    /// The reason phrase, if it is not the usual one.
+    pub reason: Option<Vec<u8>>,
+    /// Names in their spelling with all their values, in order.
+    pub headers: Vec<(String, Vec<Vec<u8>>)>,
     pub framing: Framing,
     /// As it came; empty without one.
     pub content_type: String,
@@ -114,17 +113,14 @@ impl Seen {
         {
             return self.impossible.push(name.escape_debug().to_string());
         }
-        let mut value = text::from_bytes(&value);
-        if let Some(secrets) = secrets {
-            let told = told(&lower, &value, secrets);
-            if told.as_ref() != Some(&value) {
-                self.hidden.push(lower);
-            }
-            match told {
-                Some(told) => value = told,
-                None => return,
-            }
+        let told = match secrets {
+            Some(secrets) => told(&lower, &value, secrets),
+            None => Some(value.clone()),
+        };
+        if told.as_ref() != Some(&value) && !self.hidden.contains(&lower) {
+            self.hidden.push(lower);
         }
+        let Some(value) = told else { return };
         match self
             .headers
             .iter_mut()
@@ -137,19 +133,17 @@ impl Seen {
 }
 
 /// What may be told of a field's value; `None`: nothing.
-fn told(name: &str, value: &str, secrets: &[Vec<u8>]) -> Option<String> {
-    let bytes = text::to_bytes(value);
-    let echoed = |secret: &Vec<u8>| memchr::memmem::find(&bytes, secret).is_some();
+fn told(name: &str, value: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
     if is_secret(name) {
         return None;
     }
-    let value = match name {
-        "location" | "content-location" => without_secrets(value),
-        _ => value.to_owned(),
+    let told = match (name, std::str::from_utf8(value)) {
+        ("location" | "content-location", Ok(address)) => without_secrets(address).into_bytes(),
+        _ => value.to_vec(),
     };
-    let bytes = text::to_bytes(&value);
-    let left = |secret: &Vec<u8>| memchr::memmem::find(&bytes, secret).is_some();
-    (!secrets.iter().filter(|secret| echoed(secret)).any(left)).then_some(value)
+    // Some servers say again what they were told.
+    let echoed = |secret: &Vec<u8>| memchr::memmem::find(&told, secret).is_some();
+    (!secrets.iter().any(echoed)).then_some(told)
 }
 
 /// The fields that `connection` names: they are its own.
@@ -169,9 +163,9 @@ fn hops(lines: &Lines) -> Vec<String> {
         .collect()
 }
 
-fn reason(status: u16, reason: &[u8]) -> Option<String> {
+fn reason(status: u16, reason: &[u8]) -> Option<Vec<u8>> {
     let code = http::StatusCode::from_u16(status).ok();
     let usual = code.and_then(|code| code.canonical_reason()).unwrap_or_default();
     let sendable = !reason.is_empty() && http::HeaderValue::from_bytes(reason).is_ok();
-    (sendable && reason != usual.as_bytes()).then(|| text::from_bytes(reason))
+    (sendable && reason != usual.as_bytes()).then(|| reason.to_vec())
 }

@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::Ending;
 use super::head::{Framing, Seen};
 use super::request::Asked;
@@ -111,7 +114,10 @@ fn body(out: &mut String, answer: &Answer) {
 }
 
 /// Text that may hold templates, for what holds none.
-fn template(text: &str) -> String {
+fn template(bytes: &[u8]) -> String {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return plain(&format!("{{{{ '{}' | b64decode }}}}", STANDARD.encode(bytes)));
+    };
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('{') {
@@ -176,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_head_is_written_as_it_was() {
-        let head = b"HTTP/1.1 200 Fine {{ x }}\r\nX-Odd: a {{b}} {%c%} {#d#} \"e\" \\ \xfe\r\nx-two: 1\r\nX-Two: true\r\n\
+        let head = b"HTTP/1.1 200 Fine {{ x }}\r\nX-Odd: a {{b}} {%c%} {#d#} \"e\" \\ \r\nX-Bytes: \xfe\r\nx-two: 1\r\nX-Two: true\r\n\
             Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nDate: x\r\nSet-Cookie: c-secret\r\nX-Echo: is k-secret\r\n\
             Location: /x?token=t-secret&a=b\r\nTransfer-Encoding: chunked\r\n\r\n";
         let yaml = written(head, Ending::Cut);
@@ -189,7 +195,8 @@ endpoints:
     status: 200
     reason: \"Fine {{ '{{' }} x }}\"
     headers:
-      X-Odd: \"a {{ '{{' }}b}} {{ '{%' }}c%} {{ '{#' }}d#} \\\"e\\\" \\\\ \u{10fffe}\"
+      X-Odd: \"a {{ '{{' }}b}} {{ '{%' }}c%} {{ '{#' }}d#} \\\"e\\\" \\\\\"
+      X-Bytes: \"{{ '/g==' | b64decode }}\"
       x-two: [\"1\", \"true\"]
       Location: \"/x?token=…&a=b\"
       content-type: ~
