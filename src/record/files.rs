@@ -63,7 +63,7 @@ impl Places {
             false => options.write(true).create_new(true),
         };
         match options.open(&self.recording) {
-            Ok(file) => Ok(Lines(file)),
+            Ok(file) => Ok(Lines { file, whole: 0 }),
             Err(error) => Err(unwritten(&self.recording, &error)),
         }
     }
@@ -94,10 +94,20 @@ pub fn unwritten(path: &Path, error: &io::Error) -> RecordError {
 
 /// A recording's file: each line goes to the system at once.
 #[derive(Debug)]
-pub struct Lines(File);
+pub struct Lines {
+    file: File,
+    /// Bytes of the lines that are there as a whole.
+    whole: u64,
+}
 
 impl Out for Lines {
     fn line(&mut self, line: &str) -> io::Result<()> {
-        self.0.write_all(line.as_bytes())
+        let written = self.file.write_all(line.as_bytes());
+        match written {
+            Ok(()) => self.whole += line.len() as u64,
+            // Half a line could not be read again.
+            Err(_) => drop(self.file.set_len(self.whole)),
+        }
+        written
     }
 }
