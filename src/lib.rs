@@ -21,7 +21,8 @@
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
-//! - [`load`]: a client that measures; [`cli`]: the command line
+//! - [`load`]: a client that measures; [`record`]: one that records, for [`play`] and the server to
+//!   replay; [`cli`]: the command line
 //!
 //! ARCHITECTURE.md tells more, with the invariants that tests hold.
 
@@ -29,6 +30,7 @@ pub mod app;
 pub mod board;
 pub mod certs;
 pub mod cli;
+mod client;
 pub mod clock;
 pub mod engine;
 pub mod event;
@@ -41,6 +43,7 @@ mod name;
 pub mod plan;
 pub mod play;
 pub mod random;
+pub mod record;
 pub mod request;
 pub mod scenario;
 pub mod server;

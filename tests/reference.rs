@@ -41,6 +41,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("RawStepFile", &["Steps", "raw"]),
     ("RawFile", &["raw"]),
     ("RawFormFile", &["Forms of raw bytes"]),
+    ("ReplayStepFile", &["Steps"]),
+    ("ReplayFile", &["replay"]),
+    ("ReplayRulesFile", &["replay"]),
     ("OneWriteFile", &["Steps"]),
     ("RepeatFile", &["Steps"]),
     ("RepeatRulesFile", &["repeat"]),
@@ -354,6 +357,7 @@ fn write_files(folder: &Path) {
         ("more.yaml", "endpoints: [{ path: /more, body: more }]\n"),
         ("words.csv", "kind,word\nnoun,house\n"),
         ("page.html", "<p>hello</p>\n"),
+        ("chat.recording.ndjson", "{\"at\":12.5,\"text\":\"data: x\\n\\n\"}\n"),
         ("static/index.html", "<p>hello</p>\n"),
     ] {
         fs::write(folder.join(name), text).unwrap();

@@ -104,6 +104,23 @@ fn a_client_lives_its_whole_life() {
     assert_eq!((again.status, again.header("retry-after")), (503, Some("1")));
 }
 
+#[test]
+fn a_recorded_answer_is_replayed_as_it_was_faster_and_broken() {
+    let server = shipped("scenarios/recorded.yaml", &[]);
+    let tape = std::fs::read(repo("scenarios/recorded.recording.ndjson")).unwrap();
+    let writes = mock_sse::scenario::recording::parse(&tape).unwrap();
+    let whole: Vec<u8> = writes.iter().flat_map(|write| write.bytes.to_vec()).collect();
+    for (method, path) in [("POST", "/v1/chat/completions"), ("GET", "/fast")] {
+        let mut stream = server.open_with(method, path, &[], b"");
+        let chunks: Vec<Vec<u8>> = std::iter::from_fn(|| stream.chunk()).collect();
+        assert_eq!(chunks.len(), writes.len(), "{path}");
+        assert_eq!(chunks.concat(), whole, "{path}");
+    }
+    let (bytes, death) = drain(send(server.port, request("/broken", "").as_bytes()));
+    assert_eq!(death, Death::Reset);
+    assert!(bytes.len() < whole.len());
+}
+
 /// Every endpoint of these scenarios is asked for in a test, by its path as it is written.
 #[test]
 fn no_endpoint_is_forgotten() {
@@ -115,7 +132,7 @@ fn no_endpoint_is_forgotten() {
         include_str!("scenarios_memory.rs"),
     ]
     .concat();
-    for file in ["reconnect", "faults", "chunks", "memory"] {
+    for file in ["reconnect", "faults", "chunks", "memory", "recorded"] {
         let path = repo("scenarios").join(file).with_extension("yaml");
         let (scenario, _) = load(&Origin::Paths(vec![path])).ok().unwrap();
         for endpoint in &scenario.endpoints {

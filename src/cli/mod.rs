@@ -8,6 +8,7 @@ mod commands;
 mod explain;
 mod output;
 mod play;
+mod record;
 mod serve;
 mod serve_args;
 
@@ -39,6 +40,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print what a client would receive, at once
     Play(Box<play::PlayArgs>),
+    /// Record the answer of a server as a scenario that replays it
+    Record(Box<record::RecordArgs>),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Make the local certificate authority and certificate, and explain how to trust it
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Play(args)) => play::run(*args),
+        Some(Command::Record(args)) => record::run(&args),
         Some(Command::Schema) => commands::schema(),
         Some(Command::Cert(args)) => commands::cert(&args),
         Some(Command::Health(args)) => commands::health(&args),

@@ -211,7 +211,7 @@ fn add_missing(request: &mut Request, name: &str, value: &str) {
     }
 }
 
-fn body(data: &str) -> Result<Bytes, String> {
+pub(super) fn body(data: &str) -> Result<Bytes, String> {
     let Some(path) = data.strip_prefix('@') else {
         return Ok(Bytes::copy_from_slice(data.as_bytes()));
     };
@@ -227,7 +227,7 @@ fn body(data: &str) -> Result<Bytes, String> {
 }
 
 /// A method as HTTP has it, where case matters (RFC 9110 §9.1).
-fn method(text: &str) -> Result<String, String> {
+pub(super) fn method(text: &str) -> Result<String, String> {
     match http::Method::from_bytes(text.as_bytes()) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("a method is one word, such as GET or POST".into()),
@@ -235,7 +235,7 @@ fn method(text: &str) -> Result<String, String> {
 }
 
 /// `Name: value` (RFC 9110 §5).
-fn header(text: &str) -> Result<(String, String), String> {
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once(':')
         .ok_or("there is no colon: write 'Name: value'")?;
@@ -244,7 +244,7 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.as_str().to_owned(), header_value(value.trim())?))
 }
 
-fn header_value(text: &str) -> Result<String, String> {
+pub(super) fn header_value(text: &str) -> Result<String, String> {
     match http::HeaderValue::from_bytes(text.as_bytes()) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("a header's value holds no line end or other control character".into()),

@@ -8,7 +8,8 @@ use clap::Args;
 use http::{HeaderName, HeaderValue};
 
 use super::error::LoadError;
-use super::settings::{Listen, LoadSettings, Publish, Target, Template, Work};
+use super::settings::{Listen, LoadSettings, Publish, Template, Work};
+use crate::client::Target;
 
 /// Open many streams of an SSE server and measure what arrives.
 #[derive(Debug, Clone, Args)]

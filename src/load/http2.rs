@@ -10,9 +10,9 @@ use http::{HeaderName, HeaderValue, Request};
 use tokio::time::timeout;
 
 use super::board::{Ending, Receiver};
-use super::connect::Connector;
 use super::http1::check_stream;
-use super::settings::Target;
+use crate::client::Target;
+use crate::client::connect::Connector;
 
 /// Flow-control windows in bytes: large enough that the client never holds the server back.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -25,7 +25,7 @@ pub type Sender = SendRequest<Bytes>;
 pub async fn connect(
     connector: &Connector,
     streams: usize,
-    spawn: impl FnOnce(h2::client::Connection<Box<dyn super::connect::Wire>, Bytes>),
+    spawn: impl FnOnce(h2::client::Connection<Box<dyn crate::client::connect::Wire>, Bytes>),
 ) -> Result<Sender, String> {
     let wire = connector.connect().await?;
     let (sender, connection) = h2::client::Builder::new()
@@ -88,7 +88,7 @@ pub async fn receive(mut body: RecvStream, mut receiver: Receiver) {
 
 fn describe(error: &h2::Error) -> String {
     match (error.get_io(), error.reason()) {
-        (Some(io), _) => super::connect::describe(io),
+        (Some(io), _) => crate::client::connect::describe(io),
         (None, Some(reason)) => format!("HTTP/2 {reason:?}"),
         (None, None) => format!("HTTP/2: {error}"),
     }

@@ -8,17 +8,14 @@
 //! # Layout
 //! - `args` → `settings`: what is to be done; `error`: why it cannot be
 //! - `run`: the order of things; `streams` opens, `publisher` posts
-//! - `connect` (TCP, TLS) → `http1`, `http2` → `head`, `body` (framing) → `blocks` (events)
+//! - `client` (connections, heads, framing) → `http1`, `http2` → `blocks` (events)
 //! - `tally` (one stream), `board` (all of them), `histogram` (latency), `process` (CPU, memory)
 //! - `report`: the figures
 
 pub mod args;
 mod blocks;
 mod board;
-mod body;
-mod connect;
 mod error;
-mod head;
 mod histogram;
 mod http1;
 mod http2;
@@ -36,4 +33,6 @@ pub use report::{
     CpuFigures, DeliveryFigures, Latency, LoadReport, MemoryFigures, PublishFigures, StreamFigures,
 };
 pub use run::run;
-pub use settings::{Listen, LoadSettings, Publish, Target, Template, Work};
+pub use settings::{Listen, LoadSettings, Publish, Template, Work};
+
+pub use crate::client::{ClientError, Target};

@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::board::{Board, count_text};
-use super::connect::{Connector, Wire};
 use super::error::LoadError;
-use super::http1::{exchange, request, skip_body};
+use super::http1::skip_body;
 use super::settings::{LoadSettings, Publish};
+use crate::client::connect::{Connector, Wire};
+use crate::client::http1::{exchange, request};
 
 /// Publishing stops after so many failures in a row: each may take the whole time-out.
 const MOST_FAILURES: u32 = 5;
@@ -43,7 +44,7 @@ impl Publisher {
     pub async fn new(publish: &Publish, settings: &LoadSettings) -> Result<Self, LoadError> {
         let own = [("content-type", "application/json"), ("accept", "*/*")];
         Ok(Self {
-            connector: Connector::new(&publish.url, settings, false).await?,
+            connector: Connector::new(&publish.url, &settings.access(&publish.url)?, false).await?,
             head: request("POST", &publish.url, &own, &settings.headers),
             settings: publish.clone(),
             patience: settings.timeout,

@@ -10,11 +10,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::board::{Board, Receiver, count_text, lock};
-use super::connect::Connector;
 use super::error::LoadError;
 use super::settings::LoadSettings;
 use super::tally::Tally;
 use super::{http1, http2};
+use crate::client::ClientError;
+use crate::client::connect::Connector;
+use crate::client::http1::{exchange, request};
 
 /// What came of the attempt to open a stream.
 type Opening = Result<Arc<Mutex<Tally>>, String>;
@@ -93,14 +95,15 @@ impl Plan {
         results: mpsc::UnboundedSender<Opening>,
     ) -> Result<Self, LoadError> {
         let own = [("accept", "text/event-stream")];
-        let mut http1 = http1::request("GET", &settings.url, &own, &settings.headers);
+        let mut http1 = request("GET", &settings.url, &own, &settings.headers);
         http1.extend_from_slice(b"\r\n");
         let http2 = http2::request(&settings.url, &settings.headers).map_err(|why| {
             let url = settings.url.url();
-            LoadError::Url { url, why }
+            ClientError::Url { url, why }
         })?;
         Ok(Self {
-            connector: Connector::new(&settings.url, settings, settings.http2).await?,
+            connector: Connector::new(&settings.url, &settings.access(&settings.url)?, settings.http2)
+                .await?,
             http1,
             http2,
             patience: settings.timeout,
@@ -145,7 +148,7 @@ async fn one(plan: Arc<Plan>) {
         let _permit = plan.gate.acquire().await.map_err(|e| e.to_string())?;
         let connecting = async {
             let mut wire = plan.connector.connect().await?;
-            let answer = http1::exchange(&mut *wire, &plan.http1).await?;
+            let answer = exchange(&mut *wire, &plan.http1).await?;
             http1::check_stream(answer.head.status, &answer.head.content_type)?;
             Ok::<_, String>((wire, answer))
         };

@@ -64,6 +64,8 @@ pub enum Source {
     Comment,
     /// Bytes that the scenario dictates.
     Raw,
+    /// A write of a recording.
+    Replay,
     /// Several steps in one write.
     OneWrite,
     /// A message of a topic.
@@ -97,6 +99,7 @@ impl Source {
             Source::Retry => "retry",
             Source::Comment => "comment",
             Source::Raw => "raw",
+            Source::Replay => "replay",
             Source::OneWrite => "one_write",
             Source::Relayed => "relayed",
             Source::Heartbeat => "heartbeat",

@@ -41,6 +41,10 @@ impl Plan {
                 let bytes = render_raw(raw, expressions, &branch.scope, moment)?;
                 self.write(at, bytes, (Source::Raw, 0), raw.split.clone(), elapsed)?;
             }
+            Action::Replay(replay) => branch.enter(replay.writes.clone()),
+            Action::Recorded(bytes) => {
+                self.write(at, bytes.to_vec(), (Source::Replay, 0), None, elapsed)?;
+            }
             Action::OneWrite(steps) => branch.gather(steps.clone()),
             Action::Wait => {}
             Action::Repeat { repetition, steps } => branch.repeat(repetition, steps.clone(), &around)?,

@@ -284,7 +284,7 @@ impl Plan {
         self.due = due;
         let action = &steps[place].action;
         // What is gathered for one write is bounded in bytes.
-        if matches!(action, Action::Send(_) | Action::Raw(_)) {
+        if matches!(action, Action::Send(_) | Action::Raw(_) | Action::Recorded(_)) {
             self.idle = 0;
         }
         self.perform(at, action, elapsed)

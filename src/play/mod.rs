@@ -22,7 +22,7 @@ use bytes::Bytes;
 use crate::engine::Seed;
 pub use crate::engine::memory::Written;
 use crate::request::Request;
-pub use events::Dispatched;
+pub use events::{Dispatched, Reader};
 pub use run::play;
 
 /// What is played.

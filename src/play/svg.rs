@@ -247,7 +247,7 @@ fn colour(source: Source) -> &'static str {
         Source::Relayed => "#1f7f9f",
         Source::Heartbeat | Source::Comment => "#999",
         Source::Retry | Source::Bom | Source::Rest => "#3355bb",
-        Source::Raw => "#9b3f9b",
+        Source::Raw | Source::Replay => "#9b3f9b",
     }
 }
 

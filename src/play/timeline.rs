@@ -100,7 +100,7 @@ fn colour(source: Source) -> &'static str {
         Source::Relayed => "36",
         Source::Heartbeat | Source::Comment => "2",
         Source::Retry | Source::Bom | Source::Rest => "34",
-        Source::Raw => "35",
+        Source::Raw | Source::Replay => "35",
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an endpoint does, in a few words, and a command to try it.
 
+use std::time::Duration;
+
 use super::duration;
 use super::model::{
     Action, Answer, Awaited, Body, Choice, Disconnect, End, Endpoint, Entry, Follow, From, Methods, Pace,
@@ -108,6 +110,14 @@ fn action(step: &Step) -> Option<String> {
         Action::Send(_) | Action::Let(_) | Action::Set(_) => return None,
         Action::Wait => format!("a pause of {}", pace(&step.after)),
         Action::Raw(_) => "raw bytes".into(),
+        Action::Recorded(_) => return None,
+        Action::Replay(replay) => {
+            let writes = counted(replay.writes.len(), "write");
+            format!(
+                "a recording of {writes} in {}",
+                duration::format(in_ms(replay.lasts))
+            )
+        }
         Action::OneWrite(inner) => format!("{} in one write", grouped(inner)),
         Action::Repeat {
             repetition,
@@ -138,6 +148,11 @@ fn action(step: &Step) -> Option<String> {
         Action::End(End::Stall) => "falls silent".into(),
         Action::End(end) => ending(*end),
     })
+}
+
+/// In whole milliseconds: finer is too fine for people.
+fn in_ms(time: Duration) -> Duration {
+    Duration::from_millis(time.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 /// Whether the words for these steps begin with a verb: something is done before anything is sent.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest duration: beyond it, schedules could overflow.
-const MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(super) const MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// A duration, or the bounds between which one is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

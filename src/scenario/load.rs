@@ -13,6 +13,7 @@ use super::diagnostic::{Diagnostic, Source, Span};
 use super::model::Scenario;
 use super::{compile_with, yaml};
 use disk::Disk;
+pub use disk::LARGEST;
 use seen::Looked;
 pub use seen::Seen;
 

@@ -12,6 +12,7 @@ pub mod file;
 pub mod load;
 pub mod model;
 pub mod pattern;
+pub mod recording;
 pub mod schema;
 pub mod size;
 pub mod time_of_day;

@@ -44,7 +44,9 @@ pub(super) fn takes_time(step: &Step) -> bool {
         // Clients that are there are there at once, each time.
         Action::WaitFor(wait) => !matches!(wait.what, Awaited::Clients(_)),
         Action::Stall(_) | Action::End(_) => true,
-        Action::Send(_) | Action::Raw(_) | Action::OneWrite(_) | Action::Wait | Action::Let(_) => false,
+        Action::Replay(replay) => !replay.lasts.is_zero(),
+        Action::Send(_) | Action::Raw(_) | Action::Recorded(_) | Action::OneWrite(_) => false,
+        Action::Wait | Action::Let(_) => false,
         Action::Set(_) | Action::Publish(_) | Action::Signal(_) => false,
         Action::Disconnect(_) | Action::Offline(_) => false,
     };

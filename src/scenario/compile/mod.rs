@@ -2,7 +2,7 @@
 //!
 //! `gather` reads the files, `place` says what holds where steps stand. Endpoints: `endpoint` (what is
 //! matched), `choice` (one answer or several), `layers` (what is inherited), `answer`, `stream`,
-//! `wire`. Steps: `steps`, `rounds`, `raw`, `relay`, `flow` (what never ends). `topics`, `cors`,
+//! `wire`. Steps: `steps`, `rounds`, `raw`, `replay`, `relay`, `flow` (what never ends). `topics`, `cors`,
 //! `values`, `end` serve both; `expect`: what the client should do; `reach` warns of what can never happen.
 
 mod answer;
@@ -22,6 +22,7 @@ mod place;
 mod raw;
 mod reach;
 mod relay;
+mod replay;
 mod rounds;
 mod scripts;
 mod signals;

@@ -74,6 +74,7 @@ impl Compiler<'_> {
                 let split = at.value.split.as_ref();
                 self.raw(raw, split, &at.span, names).map(Action::Raw)
             }
+            StepFile::Replay(at) => self.replay(at.value.replay.as_ref()?),
             StepFile::OneWrite(at) => self.one_write(at, place),
             StepFile::Repeat(at) => self.repeat(at.value.repeat.as_ref()?, &at.span, place),
             StepFile::ForEach(at) => self.for_each(at.value.for_each.as_ref()?, &at.span, place),
@@ -240,7 +241,7 @@ impl Compiler<'_> {
                 "it takes set, publish, signal, if and let",
             ),
             Room::Feed => (
-                !matches!(key, Some("raw" | "one_write" | "follow")),
+                !matches!(key, Some("raw" | "replay" | "one_write" | "follow")),
                 "cannot stand in a feed, which publishes events and has no stream of its own",
                 "send events; how they are written is up to each stream that follows",
             ),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{pace, put, source, tree};
 use crate::scenario::describe::ending;
+use crate::scenario::duration;
 use crate::scenario::model::{
     Action, Assignments, Awaited, Data, EventTemplate, Follow, ForEach, From, Id, Items, Publish, Raw,
     RawPiece, Repetition, Split, Step, TopicName, WaitFor,
@@ -40,6 +41,14 @@ fn action(map: &mut Map<String, Json>, action: &Action) {
             says("raw");
             put(map, "bytes", Some(raw(bytes)));
             put(map, "split", bytes.split.as_ref().map(|s| split(s)));
+        }
+        Action::Replay(replay) => {
+            says("replay");
+            put(map, "file", Some(replay.file.clone()));
+            put(map, "speed", (replay.speed != 1.0).then_some(replay.speed));
+            put(map, "writes", Some(replay.writes.len()));
+            put(map, "bytes", Some(replay.bytes));
+            put(map, "lasts", Some(duration::format(replay.lasts)));
         }
         Action::Wait => says("wait"),
         Action::Let(lets) => {

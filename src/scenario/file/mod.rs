@@ -6,6 +6,7 @@ mod answer;
 mod endpoint;
 mod expect;
 mod relay;
+mod replay;
 mod short;
 mod step;
 mod topic;
@@ -17,6 +18,7 @@ pub use answer::{
 pub use endpoint::{CorsFile, CorsRulesFile, EndpointFile, EntryFile};
 pub use expect::{CountFile, CountRulesFile, ExpectFile, GapRulesFile, RateRulesFile};
 pub use relay::*;
+pub use replay::{ReplayFile, ReplayRulesFile, ReplayStepFile};
 pub use step::*;
 pub use topic::{HistoryFile, HistoryRulesFile, TopicFile};
 

@@ -8,6 +8,7 @@ use super::{
     CompressFile, CorsFile, CorsRulesFile, CountFile, CountRulesFile, DisconnectRulesFile,
     DisconnectTargetFile, FollowFile, FollowRulesFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile,
     HistoryFile, HistoryRulesFile, PublishFile, PublishRulesFile, RawFile, RawFormFile, RawPieceFile,
+    ReplayFile, ReplayRulesFile,
 };
 use crate::scenario::decode::{At, DurationText, FromNode, OneOrMany, Scalar, mismatch};
 use crate::scenario::diagnostic::Diagnostic;
@@ -61,6 +62,19 @@ impl FromNode for FollowFile {
             ..Default::default()
         };
         Some(FollowFile(at(node, value)))
+    }
+}
+
+impl FromNode for ReplayFile {
+    fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
+        if is_map(node) {
+            return At::from_node(node, errors).map(ReplayFile);
+        }
+        let value = ReplayRulesFile {
+            file: Some(At::from_node(node, errors)?),
+            ..Default::default()
+        };
+        Some(ReplayFile(at(node, value)))
     }
 }
 
@@ -149,6 +163,7 @@ macro_rules! short_or_long {
 short_or_long!(CorsFile, generator => json_schema!({ "const": "off" }), CorsRulesFile);
 short_or_long!(PublishFile, generator => generator.subschema_for::<Scalar>(), PublishRulesFile);
 short_or_long!(FollowFile, generator => generator.subschema_for::<OneOrMany<Scalar>>(), FollowRulesFile);
+short_or_long!(ReplayFile, generator => generator.subschema_for::<String>(), ReplayRulesFile);
 short_or_long!(DisconnectTargetFile, generator => generator.subschema_for::<String>(), DisconnectRulesFile);
 short_or_long!(HeartbeatFile, generator => generator.subschema_for::<DurationText>(), HeartbeatRulesFile);
 short_or_long!(HistoryFile, generator => generator.subschema_for::<u64>(), HistoryRulesFile);

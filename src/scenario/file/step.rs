@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 
 use super::{
-    DisconnectFile, FollowStepFile, OfflineFile, PublishStepFile, SignalFile, SplitFile, WaitForFile,
+    DisconnectFile, FollowStepFile, OfflineFile, PublishStepFile, ReplayStepFile, SignalFile, SplitFile,
+    WaitForFile,
 };
 use crate::mapping;
 use crate::scenario::decode::{Anything, At, DurationText, Entries, FromNode, Keyed, Scalar, mismatch};
@@ -311,6 +312,8 @@ steps! {
     Wait(WaitFile) = "wait",
     /// Raw bytes.
     Raw(RawStepFile) = "raw",
+    /// A recording.
+    Replay(ReplayStepFile) = "replay",
     /// Several steps in one write.
     OneWrite(OneWriteFile) = "one_write",
     /// Repeated steps.

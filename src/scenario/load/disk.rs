@@ -15,7 +15,7 @@ use crate::scenario::compile::{FileFault, Files};
 use crate::scenario::diagnostic::Source;
 
 /// The largest file beside a scenario, in bytes.
-const LARGEST: u64 = 64 << 20;
+pub const LARGEST: u64 = 64 << 20;
 /// All files beside a scenario, in bytes.
 const LARGEST_SUM: u64 = 256 << 20;
 /// Files of one folder.

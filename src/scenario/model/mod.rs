@@ -20,7 +20,7 @@ pub use cors::{CorsPolicy, OriginRule};
 pub use expect::{About, Asked, Count, Expectation, ExpectedBody, GapRule, Rate, Subject};
 pub use step::{
     Action, Assignments, Awaited, Branches, Data, Disconnect, End, EventTemplate, Follow, ForEach, From, Id,
-    Items, Pace, Publish, Raw, RawPiece, Repetition, Split, Step, Steps, TopicName, WaitFor,
+    Items, Pace, Publish, Raw, RawPiece, Repetition, Replay, Split, Step, Steps, TopicName, WaitFor,
 };
 pub use topic::{Gap, History, Selector, Slow, TopicRules, TopicSpec};
 

@@ -143,6 +143,21 @@ pub enum RawPiece {
     },
 }
 
+/// A recording to play.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Its file, as it is named.
+    pub file: String,
+    /// How many times as fast as it was recorded; above 0.
+    pub speed: f64,
+    /// Bytes of all its writes.
+    pub bytes: u64,
+    /// When the last write is due, since the step is: at this speed.
+    pub lasts: Duration,
+    /// Its writes, each as long after the one before as it is to come.
+    pub writes: Steps,
+}
+
 /// How a step is repeated.
 #[derive(Debug, Clone)]
 pub struct Repetition {
@@ -170,6 +185,10 @@ pub enum Action {
     Send(Box<EventTemplate>),
     /// Sends bytes as they are.
     Raw(Raw),
+    /// Plays a recording.
+    Replay(Arc<Replay>),
+    /// One write of a recording, as it stands.
+    Recorded(Bytes),
     /// What these steps send goes out in one write; none of them takes time.
     OneWrite(Steps),
     /// Nothing: the delay is all.

@@ -40,6 +40,33 @@ pub fn parse(bytes: &[u8]) -> Result<Found, String> {
     }
 }
 
+/// A head as it stands: nothing is understood.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// The reason phrase; often empty.
+    pub reason: Vec<u8>,
+    /// Names in their spelling, and values without the space around them, in order.
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+/// The lines of a head that [`parse`] has found; of interim answers before it there are none.
+pub fn lines(found: &[u8]) -> Lines {
+    let found = found.strip_suffix(b"\r\n\r\n").unwrap_or(found);
+    let begin = memchr::memmem::rfind(found, b"\r\n\r\n").map_or(0, |end| end + 4);
+    let mut lines = found[begin..].split(|byte| *byte == b'\n');
+    let status = lines.next().unwrap_or_default().trim_ascii_end();
+    let reason = status.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default();
+    let field = |line: &[u8]| {
+        let colon = memchr::memchr(b':', line)?;
+        let name = String::from_utf8_lossy(line[..colon].trim_ascii()).into_owned();
+        Some((name, line[colon + 1..].trim_ascii().to_vec()))
+    };
+    Lines {
+        reason: reason.to_vec(),
+        fields: lines.filter_map(field).collect(),
+    }
+}
+
 fn parse_one(bytes: &[u8]) -> Result<Head, String> {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split("\r\n");
@@ -118,6 +145,18 @@ mod tests {
         for end in 0..text.len() {
             assert_eq!(parse(&text.as_bytes()[..end]), Ok(None), "{end}");
         }
+    }
+
+    #[test]
+    fn the_lines_of_the_last_head_stand_as_they_came() {
+        let text = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 Fine Too\r\nX-A:  b: c \r\nx-\xff: \xfe\r\n\r\n";
+        let lines = lines(text);
+        assert_eq!(lines.reason, b"Fine Too");
+        let expected = [("X-A", &b"b: c"[..]), ("x-\u{fffd}", b"\xfe")];
+        assert_eq!(
+            lines.fields,
+            expected.map(|(name, value)| (name.to_owned(), value.to_vec()))
+        );
     }
 
     #[test]

@@ -31,15 +31,24 @@ pub struct Malformed;
 impl Body {
     /// Takes the next bytes of the connection and hands the payload in them to `payload`.
     pub fn feed(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<Progress, Malformed> {
+        self.feed_pieces(bytes, |piece, _| payload(piece))
+    }
+
+    /// The same, and whether a piece ends a chunk. Where there are no chunks each piece counts as one.
+    pub fn feed_pieces(
+        &mut self,
+        bytes: &[u8],
+        mut payload: impl FnMut(&[u8], bool),
+    ) -> Result<Progress, Malformed> {
         match self {
             Body::Chunked(chunks) => chunks.feed(bytes, payload),
             Body::UntilClose => {
-                payload(bytes);
+                payload(bytes, true);
                 Ok(Progress::Open)
             }
             Body::Sized(left) => {
                 let now = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                payload(&bytes[..now]);
+                payload(&bytes[..now], true);
                 *left -= now as u64;
                 Ok(match *left {
                     0 => Progress::Complete(now),
@@ -83,14 +92,14 @@ enum At {
 }
 
 impl Chunks {
-    fn feed(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<Progress, Malformed> {
+    fn feed(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8], bool)) -> Result<Progress, Malformed> {
         let mut at = 0;
         while at < bytes.len() {
             if self.at == At::Data {
                 let now = (bytes.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX));
-                payload(&bytes[at..at + now]);
-                at += now;
                 self.left -= now as u64;
+                payload(&bytes[at..at + now], self.left == 0);
+                at += now;
                 if self.left == 0 {
                     self.at = At::DataCr;
                 }
@@ -175,6 +184,30 @@ mod tests {
         }
         let bytes: Vec<&[u8]> = CHUNKED.chunks(1).collect();
         assert_eq!(decode(&bytes).unwrap().0, "hello, how are you");
+    }
+
+    #[test]
+    fn the_ends_of_chunks_are_told_however_they_come() {
+        let pieces = |parts: &[&[u8]]| {
+            let mut body = Body::Chunked(Chunks::default());
+            let (mut chunks, mut open) = (Vec::new(), Vec::new());
+            for part in parts {
+                let fed = body.feed_pieces(part, |piece, ends| {
+                    open.extend_from_slice(piece);
+                    if ends {
+                        chunks.push(String::from_utf8(std::mem::take(&mut open)).unwrap());
+                    }
+                });
+                fed.unwrap();
+            }
+            (chunks, open.len())
+        };
+        let expected = ["hello", ",", " how are y", "ou"].map(str::to_owned).to_vec();
+        for split in 0..=CHUNKED.len() {
+            let (a, b) = CHUNKED.split_at(split);
+            assert_eq!(pieces(&[a, b]), (expected.clone(), 0), "split at {split}");
+        }
+        assert_eq!(pieces(&[b"3\r\nab"]), (Vec::new(), 2));
     }
 
     #[test]

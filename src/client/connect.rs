@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject;
@@ -18,8 +18,7 @@ use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 
-use super::error::LoadError;
-use super::settings::{LoadSettings, Target};
+use super::{ClientError, Target};
 
 /// A connection, plain or TLS.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -27,6 +26,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 const H1: &[u8] = b"http/1.1";
 const H2: &[u8] = b"h2";
+
+/// Whose certificates are good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that a CA of the system has signed.
+    System,
+    /// Those that the CA in this PEM file has signed.
+    Ca(PathBuf),
+    /// All of them.
+    Anybody,
+}
+
+/// How a target may be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Whose certificates are good.
+    pub trust: Trust,
+    /// Other machines are refused.
+    pub loopback_only: bool,
+}
 
 /// Makes connections to one target.
 pub struct Connector {
@@ -36,12 +55,12 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Resolves the target, refuses other machines unless allowed, and reads the CA.
-    pub async fn new(target: &Target, settings: &LoadSettings, http2: bool) -> Result<Self, LoadError> {
-        let addresses = resolve(target, settings.allow_remote).await?;
+    /// Resolves the target, refuses other machines if it has to, and reads the CA.
+    pub async fn new(target: &Target, access: &Access, http2: bool) -> Result<Self, ClientError> {
+        let addresses = resolve(target, access.loopback_only).await?;
         let alpn = if http2 { H2 } else { H1 };
         let tls = match target.tls {
-            true => Some(tls(target, settings, alpn)?),
+            true => Some(tls(target, access, alpn)?),
             false => None,
         };
         Ok(Self { addresses, tls, alpn })
@@ -88,8 +107,8 @@ pub fn describe(error: &io::Error) -> String {
     }
 }
 
-async fn resolve(target: &Target, allow_remote: bool) -> Result<Vec<SocketAddr>, LoadError> {
-    let failed = |why: String| LoadError::Resolve {
+async fn resolve(target: &Target, loopback_only: bool) -> Result<Vec<SocketAddr>, ClientError> {
+    let failed = |why: String| ClientError::Resolve {
         host: target.host.clone(),
         why,
     };
@@ -101,8 +120,8 @@ async fn resolve(target: &Target, allow_remote: bool) -> Result<Vec<SocketAddr>,
         return Err(failed("it has no address".to_owned()));
     }
     let remote = addresses.iter().find(|a| !a.ip().to_canonical().is_loopback());
-    if let (Some(remote), false) = (remote, allow_remote) {
-        return Err(LoadError::NotLoopback {
+    if let (Some(remote), true) = (remote, loopback_only) {
+        return Err(ClientError::NotLoopback {
             host: target.host.clone(),
             address: remote.ip(),
         });
@@ -114,41 +133,53 @@ async fn resolve(target: &Target, allow_remote: bool) -> Result<Vec<SocketAddr>,
 
 fn tls(
     target: &Target,
-    settings: &LoadSettings,
+    access: &Access,
     alpn: &[u8],
-) -> Result<(TlsConnector, ServerName<'static>), LoadError> {
+) -> Result<(TlsConnector, ServerName<'static>), ClientError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| setting("TLS", error))?;
-    let mut config = match (&settings.ca, settings.insecure) {
-        (_, true) => builder
+        .map_err(|error| failed(&error))?;
+    let mut config = match &access.trust {
+        Trust::Anybody => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAll(provider)))
             .with_no_client_auth(),
-        (Some(path), false) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
-        (None, false) => return Err(LoadError::NoTrust),
+        Trust::Ca(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
+        Trust::System => builder
+            .with_root_certificates(system_roots()?)
+            .with_no_client_auth(),
     };
     config.alpn_protocols = vec![alpn.to_vec()];
     // Every handshake in full: resumed ones would flatter the set-up rate, and differ in number
     // from server to server.
     config.resumption = Resumption::disabled();
-    let name = ServerName::try_from(target.host.clone()).map_err(|error| LoadError::Url {
+    let name = ServerName::try_from(target.host.clone()).map_err(|error| ClientError::Url {
         url: target.url(),
         why: error.to_string(),
     })?;
     Ok((TlsConnector::from(Arc::new(config)), name))
 }
 
-fn setting(name: &'static str, error: TlsError) -> LoadError {
-    LoadError::Setting {
-        name,
-        why: error.to_string(),
+fn failed(error: &TlsError) -> ClientError {
+    let why = error.to_string();
+    ClientError::Tls { why }
+}
+
+/// The CAs that the system trusts: `SSL_CERT_FILE`, `SSL_CERT_DIR`, or where the system keeps them.
+fn system_roots() -> Result<RootCertStore, ClientError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    match roots.is_empty() {
+        true => Err(ClientError::Tls {
+            why: "this system has no CAs to trust: give one with --ca FILE, or --insecure".to_owned(),
+        }),
+        false => Ok(roots),
     }
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, LoadError> {
-    let failed = |why: String| LoadError::Ca {
+fn roots(path: &Path) -> Result<RootCertStore, ClientError> {
+    let failed = |why: String| ClientError::Ca {
         path: path.to_owned(),
         why,
     };
