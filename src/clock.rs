@@ -57,6 +57,8 @@ pub struct Clock {
     ahead: AtomicI64,
     manual: Manual,
     workers: Mutex<usize>,
+    /// Held by whoever moves a manual clock on.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +105,7 @@ impl Clock {
             ahead: AtomicI64::new(0),
             manual: Manual::default(),
             workers: Mutex::new(0),
+            turn: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -221,23 +224,36 @@ impl Clock {
     }
 
     /// Moves a manual clock on, from one due time to the next, and answers when all that fell due
-    /// is done. On any other clock it answers at once.
+    /// is done. On any other clock it answers at once. Of several at a time each moves it by as much as
+    /// it was asked to, one after the other. Dropped, it stops where it is.
     pub async fn advance(&self, by: Duration) {
         let Some(manual) = self.by_hand() else { return };
+        let _turn = self.turn.lock().await;
         let target = manual.lock().now.saturating_add(by);
-        loop {
-            manual.settle().await;
-            if manual.fire(target) == Fired::NoneLeft {
-                return;
-            }
+        manual.go_to(target).await;
+    }
+
+    /// Moves a manual clock on to what is due next, if anything is.
+    pub async fn advance_to_next(&self) {
+        let Some(manual) = self.by_hand() else { return };
+        let _turn = self.turn.lock().await;
+        manual.settle().await;
+        let due = manual.first_due();
+        if let Some(due) = due {
+            manual.go_to(due).await;
         }
+    }
+
+    /// When the next waiting worker is due, whoever is still at work; only of a manual clock.
+    pub fn first_due(&self) -> Option<Duration> {
+        self.by_hand()?.first_due()
     }
 
     /// When the next waiting worker is due, once all work is done; `None` if none waits for a time.
     pub async fn next_due(&self) -> Option<Duration> {
         let manual = self.by_hand()?;
         manual.settle().await;
-        manual.lock().sleepers.keys().next().map(|(due, _)| *due)
+        manual.first_due()
     }
 }
 
@@ -253,6 +269,20 @@ enum Fired {
 impl Manual {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn first_due(&self) -> Option<Duration> {
+        self.lock().sleepers.keys().next().map(|(due, _)| *due)
+    }
+
+    /// From one due time to the next, until all up to `target` is done.
+    async fn go_to(&self, target: Duration) {
+        loop {
+            self.settle().await;
+            if self.fire(target) == Fired::NoneLeft {
+                return;
+            }
+        }
     }
 
     /// Waits until nobody is busy.

@@ -15,8 +15,10 @@
 //! - [`matching`]: which endpoint answers a request, or why none does
 //! - [`plan`]: what a stream does next, and when
 //! - [`wire`]: events → bytes
-//! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in
+//! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in; [`news`]: what
+//!   happens in it
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
+//! - [`control`]: what a test commands while the server runs
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
 //! - [`load`]: a client that measures; [`cli`]: the command line
@@ -28,12 +30,14 @@ pub mod board;
 pub mod certs;
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod engine;
 pub mod event;
 pub mod expr;
 pub mod load;
 pub mod matching;
 mod name;
+pub mod news;
 pub mod plan;
 pub mod play;
 pub mod random;

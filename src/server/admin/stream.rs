@@ -1,0 +1,75 @@
+//! A session's news as a stream of events, in real time: no manual clock waits for who listens.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::control;
+use crate::engine::sink::{Gone, Sink};
+use crate::event::Event;
+use crate::news::{Item, Listener};
+use crate::scenario::model::End;
+use crate::server::access_log::AccessLog;
+use crate::server::stream::{ServerSink, StreamEnd, StreamSpec};
+use crate::wire::{Frame, Style, encode};
+
+/// A comment is sent so often when nothing happens.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A stream that tells the news until the session ends or the client leaves.
+pub(in crate::server) fn news(mut listener: Listener, log: AccessLog) -> StreamSpec {
+    StreamSpec::new(async move |mut sink: ServerSink| {
+        let mut bytes = 0;
+        let end = match tell(&mut listener, &mut sink, &mut bytes).await {
+            Ok(()) => StreamEnd::Ended(End::Close),
+            Err(Gone) => StreamEnd::Gone,
+        };
+        log.answered(200, bytes);
+        (sink, end)
+    })
+}
+
+async fn tell(listener: &mut Listener, sink: &mut ServerSink, bytes: &mut u64) -> Result<(), Gone> {
+    // Whoever reads this hears of all that happens from now on.
+    write(sink, &comment("listening"), bytes).await?;
+    loop {
+        let next = tokio::time::timeout(HEARTBEAT, listener.next());
+        let next = tokio::select! {
+            biased;
+            () = sink.gone() => return Err(Gone),
+            next = next => next,
+        };
+        match next {
+            Ok(Some(item)) => write(sink, &event(&item), bytes).await?,
+            Ok(None) => return Ok(()),
+            Err(_) => write(sink, &comment("still here"), bytes).await?,
+        }
+    }
+}
+
+async fn write(sink: &mut ServerSink, event: &Event, bytes: &mut u64) -> Result<(), Gone> {
+    let frame = Frame::new(&encode(event, &Style::STANDARD));
+    *bytes += frame.len() as u64;
+    sink.write(&[frame]).await
+}
+
+fn comment(text: &'static str) -> Event {
+    Event {
+        comment: Some(Bytes::from_static(text.as_bytes())),
+        ..Event::default()
+    }
+}
+
+fn event(item: &Item) -> Event {
+    let mut data = serde_json::json!({ "at_ms": control::milliseconds(item.at) });
+    let what = serde_json::to_value(&item.what).expect("news are plain data");
+    if let (Some(data), serde_json::Value::Object(what)) = (data.as_object_mut(), what) {
+        data.extend(what);
+    }
+    Event {
+        id: Some(item.number.to_string().into()),
+        event: Some(Bytes::from_static(item.what.name().as_bytes())),
+        data: Some(data.to_string().into()),
+        ..Event::default()
+    }
+}
