@@ -15,7 +15,7 @@ endpoints:
     stream: [{ data: hello }, { end: hold }]
   - path: '/room/{id}'
     heartbeat: 10s
-    stream: [{ data: hello }, { repeat: { steps: [{ data: '{{ seq }}' }], every: 1h } }]
+    stream: [{ data: hello }, { data: '{{ seq }}' }, { data: '{{ seq }}', every: 1h }]
   - path: /crlf
     wire: { eol: crlf, space: false }
     compress: gzip
@@ -23,7 +23,7 @@ endpoints:
   - path: /cut
     stream: [{ data: [1, 2, 3], split: { every: 1, gap: 1h } }]
   - path: /sized
-    framing: content-length
+    wire: { framing: sized }
     stream: [{ data: a }, { data: b, after: 1h }]
 ";
 

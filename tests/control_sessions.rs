@@ -13,7 +13,7 @@ endpoints:
   - path: /n
     attempts: [{ body: first }, { body: later }]
   - path: /tick
-    stream: [{ repeat: { steps: [{ data: '{{ seq }}' }], every: 5s } }]
+    stream: [{ data: '{{ seq }}' }, { data: '{{ seq }}', every: 5s }]
   - path: /say
     method: POST
     publish: chat

@@ -125,9 +125,7 @@ pub fn state(engine: &Engine) -> ClockState {
 /// The command contradicts itself, or scripts go by the clock.
 pub fn set(engine: &Engine, wish: &SetClock) -> Result<ClockState, Failure> {
     let clock = &engine.session.clock;
-    let mode = mode(wish, clock.mode())?;
-    let now = wish.now.as_deref().map(time_of_day::parse).transpose();
-    let now = now.map_err(Failure::Invalid)?;
+    let (mode, now) = wish.checked(clock.mode())?;
     clock.set_mode(mode).map_err(|in_use| {
         Failure::Conflict(format!(
             "how time passes cannot change now: {in_use}; begin the session anew first \
@@ -139,6 +137,20 @@ pub fn set(engine: &Engine, wish: &SetClock) -> Result<ClockState, Failure> {
         clock.pin(Some(now.saturating_sub(passed)));
     }
     Ok(state(engine))
+}
+
+impl SetClock {
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        self.mode.is_none() && self.scale.is_none() && self.now.is_none()
+    }
+
+    /// How time is to pass, and what time of day it is to be.
+    pub(super) fn checked(&self, current: Mode) -> Result<(Mode, Option<u64>), Failure> {
+        let mode = mode(self, current)?;
+        let now = self.now.as_deref().map(time_of_day::parse).transpose();
+        Ok((mode, now.map_err(Failure::Invalid)?))
+    }
 }
 
 fn mode(wish: &SetClock, current: Mode) -> Result<Mode, Failure> {

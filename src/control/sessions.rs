@@ -117,19 +117,19 @@ impl Control {
     /// The name is none, there are too many, or its scripts already go by another clock.
     pub fn put_session(&self, name: &str, wish: &NewSession) -> Result<Session, Failure> {
         let before = self.sessions.find(name);
-        let engine = self.sessions.enter(name)?;
-        let set = match (wish.clock, wish.scale, &wish.now) {
-            (None, None, None) => Ok(()),
-            (mode, scale, now) => {
-                let now = now.clone();
-                clock::set(&engine, &SetClock { mode, scale, now }).map(|_| ())
-            }
+        let before = before.map_or(self.sessions.usual_mode(), |engine| engine.session.clock.mode());
+        let wish = SetClock {
+            mode: wish.clock,
+            scale: wish.scale,
+            now: wish.now.clone(),
         };
-        if set.is_err() && before.is_none() {
-            // It was not meant to be without this clock.
-            self.sessions.delete(name);
+        if wish.is_empty() {
+            return Ok(self.shown(&self.sessions.enter(name)?));
         }
-        set.map(|()| self.shown(&engine))
+        let (mode, _) = wish.checked(before)?;
+        let engine = self.sessions.enter_on(name, mode)?;
+        clock::set(&engine, &wish)?;
+        Ok(self.shown(&engine))
     }
 
     /// Ends a named session and its streams.

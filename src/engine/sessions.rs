@@ -133,6 +133,11 @@ impl Sessions {
         }
     }
 
+    /// How time passes in a session that is told nothing else.
+    pub fn usual_mode(&self) -> Mode {
+        self.rules.mode
+    }
+
     /// The session without a name.
     pub fn main(&self) -> Arc<Engine> {
         self.lock().main.clone()
@@ -149,6 +154,15 @@ impl Sessions {
     ///
     /// The name is none, or there are too many sessions.
     pub fn enter(&self, name: &str) -> Result<Arc<Engine>, NoSession> {
+        self.enter_on(name, self.rules.mode)
+    }
+
+    /// The same; if it is made, its time passes like this from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, or there are too many sessions.
+    pub fn enter_on(&self, name: &str, mode: Mode) -> Result<Arc<Engine>, NoSession> {
         let mut all = self.lock();
         if name.is_empty() {
             return Ok(all.main.clone());
@@ -164,7 +178,7 @@ impl Sessions {
         if all.named.len() >= self.rules.most {
             return Err(NoSession::TooMany(self.rules.most));
         }
-        let engine = self.begin(name, &all.scenario, Clock::new(self.rules.mode));
+        let engine = self.begin(name, &all.scenario, Clock::new(mode));
         let held = Held {
             engine: engine.clone(),
             used: Instant::now(),

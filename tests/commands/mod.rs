@@ -48,3 +48,35 @@ pub fn exchange(at: impl std::net::ToSocketAddrs, bytes: &str) -> (u16, String) 
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), answer)
 }
+
+/// One connection for several exchanges.
+pub struct Kept(std::io::BufReader<TcpStream>);
+
+impl Kept {
+    pub fn new(socket: TcpStream) -> Kept {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Kept(std::io::BufReader::new(socket))
+    }
+
+    /// The status and the body of an answer.
+    pub fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+        use std::io::BufRead;
+        let length = body.len();
+        let socket = self.0.get_mut();
+        write!(
+            socket,
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(self.0.read_line(&mut head).unwrap() > 0, "no whole head: {head:?}");
+        }
+        let lower = head.to_lowercase();
+        let length = lower.split("content-length: ").nth(1).unwrap();
+        let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, String::from_utf8(body).unwrap())
+    }
+}
