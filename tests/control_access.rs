@@ -51,8 +51,14 @@ fn a_host_that_others_may_point_here_is_refused() {
         ("host: evil.test\r\n".to_owned(), 403),
         ("host: localhost.evil.test\r\n".to_owned(), 403),
         ("host: 0.0.0.0\r\n".to_owned(), 403),
-        (format!("host: evil.test\r\nx-forwarded-host: {here}\r\nx-forwarded-for: 127.0.0.1\r\n"), 403),
-        (format!("host: evil.test\r\nforwarded: for=127.0.0.1;host={here}\r\n"), 403),
+        (
+            format!("host: evil.test\r\nx-forwarded-host: {here}\r\nx-forwarded-for: 127.0.0.1\r\n"),
+            403,
+        ),
+        (
+            format!("host: evil.test\r\nforwarded: for=127.0.0.1;host={here}\r\n"),
+            403,
+        ),
         ("host:\r\n".to_owned(), 403),
     ] {
         assert_eq!(status(&server, "/__mock/clock", &headers), expected, "{headers}");
@@ -61,7 +67,10 @@ fn a_host_that_others_may_point_here_is_refused() {
     let (code, _) = exchange(("127.0.0.1", server.port), "GET /__mock/clock HTTP/1.0\r\n\r\n");
     assert_eq!(code, 403);
     let (_, text) = answer(&server, "GET", "/__mock/clock", "host: evil.test\r\n");
-    assert!(text.contains("`evil.test`") && text.contains("--admin-token"), "{text}");
+    assert!(
+        text.contains("`evil.test`") && text.contains("--admin-token"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -79,7 +88,11 @@ fn a_target_that_names_another_host_is_refused_whatever_host_says() {
         ("http://localhost/__mock/clock", 200),
         ("https://evil.test:4043/__mock/clock", 403),
     ] {
-        assert_eq!(status(&server, target, "host: localhost\r\n"), expected, "{target}");
+        assert_eq!(
+            status(&server, target, "host: localhost\r\n"),
+            expected,
+            "{target}"
+        );
     }
 }
 
@@ -110,7 +123,12 @@ fn pages_of_other_origins_are_refused_and_get_no_cors_headers() {
     assert_eq!(code, 403);
     assert!(!text.to_lowercase().contains("access-control-"), "{text}");
     // Whether the server is well, everybody may know.
-    let (code, text) = answer(&server, "GET", "/__mock/health", "host: evil.test\r\norigin: http://evil.test\r\n");
+    let (code, text) = answer(
+        &server,
+        "GET",
+        "/__mock/health",
+        "host: evil.test\r\norigin: http://evil.test\r\n",
+    );
     assert_eq!(code, 200);
     assert!(text.contains("access-control-allow-origin: *"), "{text}");
 }
@@ -119,27 +137,58 @@ fn pages_of_other_origins_are_refused_and_get_no_cors_headers() {
 fn nothing_happens_when_somebody_is_refused() {
     let server = server(&[]);
     let evil = "host: evil.test\r\ncontent-length: 0\r\n";
-    for target in ["/__mock/reset", "/~x/__mock/reset", "/__mock/signals/go", "/__mock/connections/close"] {
+    for target in [
+        "/__mock/reset",
+        "/~x/__mock/reset",
+        "/__mock/signals/go",
+        "/__mock/connections/close",
+    ] {
         assert_eq!(answer(&server, "POST", target, evil).0, 403, "{target}");
     }
-    assert_eq!(status(&server, "/__mock/clock", "host: evil.test\r\nx-mock-session: y\r\n"), 403);
+    assert_eq!(
+        status(
+            &server,
+            "/__mock/clock",
+            "host: evil.test\r\nx-mock-session: y\r\n"
+        ),
+        403
+    );
     let sessions = commands::done(commands::ask(&server, "GET", "/__mock/sessions"));
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
-    assert_eq!(commands::done(commands::ask(&server, "GET", "/__mock/signals"))["signals"], serde_json::json!([]));
+    assert_eq!(
+        commands::done(commands::ask(&server, "GET", "/__mock/signals"))["signals"],
+        serde_json::json!([])
+    );
 }
 
 #[test]
 fn no_other_spelling_leads_to_the_commands() {
     let server = server(&["--admin-token", "s3cret"]);
     for target in [
-        "//__mock/clock", "/%5f_mock/clock", "/__mock%2fclock", "/__MOCK/clock", "/x/../__mock/clock", "/./__mock/clock",
-        "/;/__mock/clock", "/__mock;x/clock", "/~a//__mock/clock", "/~a/~b/__mock/clock", "/__mockx",
+        "//__mock/clock",
+        "/%5f_mock/clock",
+        "/__mock%2fclock",
+        "/__MOCK/clock",
+        "/x/../__mock/clock",
+        "/./__mock/clock",
+        "/;/__mock/clock",
+        "/__mock;x/clock",
+        "/~a//__mock/clock",
+        "/~a/~b/__mock/clock",
+        "/__mockx",
     ] {
         let (code, text) = answer(&server, "GET", target, "host: localhost\r\n");
         assert_eq!(code, 200, "{target}");
         assert!(text.ends_with("the scenario's"), "{target}: {text}");
     }
-    for target in ["/__mock", "/__mock/", "/__mock/clock", "/__mock/nothing", "/~a/__mock/clock", "/__mock/../x"] {
+    for target in [
+        "/__mock",
+        "/__mock/",
+        "/__mock/clock",
+        "/__mock/nothing",
+        "/~a/__mock/clock",
+        "/__mock/../x",
+    ] {
         assert_eq!(status(&server, target, "host: localhost\r\n"), 401, "{target}");
     }
     let overridden = "host: localhost\r\nx-http-method-override: POST\r\nauthorization: Bearer s3cret\r\n";
@@ -155,7 +204,10 @@ fn with_a_token_everybody_needs_it() {
         ("host: localhost\r\nauthorization: Basic s3cret\r\n", 401),
         ("host: localhost\r\nauthorization: Bearer s3cret\r\n", 200),
         ("host: mock.test\r\nauthorization: bearer s3cret\r\n", 200),
-        ("host: localhost\r\norigin: http://evil.test\r\nauthorization: Bearer s3cret\r\n", 403),
+        (
+            "host: localhost\r\norigin: http://evil.test\r\nauthorization: Bearer s3cret\r\n",
+            403,
+        ),
     ] {
         let (code, text) = answer(&server, "GET", "/__mock/clock", headers);
         assert_eq!(code, expected, "{headers}");
@@ -170,22 +222,39 @@ fn with_a_token_everybody_needs_it() {
 fn another_machine_needs_the_token() {
     let Some(ip) = other_address() else { return };
     let ask = |server: &Server, more: &str| {
-        exchange((ip, server.port), &format!("GET /__mock/clock HTTP/1.1\r\nconnection: close\r\n{more}\r\n"))
+        exchange(
+            (ip, server.port),
+            &format!("GET /__mock/clock HTTP/1.1\r\nconnection: close\r\n{more}\r\n"),
+        )
     };
     let open = server(&["--host", "0.0.0.0"]);
     let (code, text) = ask(&open, "host: localhost\r\n");
     assert_eq!(code, 403);
-    assert!(text.contains(&format!("not {ip}")) && text.contains("--admin-token"), "{text}");
-    let (code, _) = ask(&open, "host: localhost\r\nx-forwarded-for: 127.0.0.1\r\nx-real-ip: 127.0.0.1\r\n");
+    assert!(
+        text.contains(&format!("not {ip}")) && text.contains("--admin-token"),
+        "{text}"
+    );
+    let (code, _) = ask(
+        &open,
+        "host: localhost\r\nx-forwarded-for: 127.0.0.1\r\nx-real-ip: 127.0.0.1\r\n",
+    );
     assert_eq!(code, 403);
     let closed = server(&["--host", "0.0.0.0", "--admin-token", "s3cret"]);
-    assert_eq!(ask(&closed, "host: mock.test\r\nauthorization: Bearer s3cret\r\n").0, 200);
+    assert_eq!(
+        ask(&closed, "host: mock.test\r\nauthorization: Bearer s3cret\r\n").0,
+        200
+    );
 }
 
 #[test]
 fn without_admin_there_is_only_health() {
     let server = server(&["--no-admin"]);
-    for path in ["/__mock", "/__mock/clock", "/__mock/openapi.json", "/~a/__mock/clock"] {
+    for path in [
+        "/__mock",
+        "/__mock/clock",
+        "/__mock/openapi.json",
+        "/~a/__mock/clock",
+    ] {
         let answer = server.get(path);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains("--no-admin"), "{}", answer.body);
@@ -215,19 +284,52 @@ fn over_http2_it_is_the_same() {
     for (port, host, headers, expected) in [
         (server.port, "localhost", &[][..], "200"),
         (server.port, "evil.test", &[], "403"),
-        (server.port, "evil.test", &["host: localhost"], "403"),
         (server.port, "localhost", &["origin: http://evil.test"], "403"),
         (server.port, "localhost", &["sec-fetch-site: cross-site"], "403"),
         (closed.port, "localhost", &[], "401"),
         (closed.port, "localhost", &["authorization: Bearer s3cret"], "200"),
     ] {
         let mut curl = std::process::Command::new("curl");
-        curl.args(["-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--http2-prior-knowledge"]);
+        curl.args([
+            "-sS",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{http_version}",
+            "--http2-prior-knowledge",
+        ]);
         curl.args(["--resolve", &format!("{host}:{port}:127.0.0.1")]);
-        headers.iter().for_each(|header| drop(curl.args(["-H", header])));
+        for header in headers {
+            curl.args(["-H", header]);
+        }
         curl.arg(format!("http://{host}:{port}/__mock/clock"));
         let output = finish(curl);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(said, format!("{expected} 2"), "{host} {headers:?}");
+    }
+}
+
+/// A target and a `host` field that differ: both must be this machine.
+#[tokio::test]
+async fn over_http2_a_host_field_does_not_hide_the_authority() {
+    let server = server(&[]);
+    for (authority, host, expected) in [
+        ("localhost", "localhost", 200),
+        ("evil.test", "localhost", 403),
+        ("localhost", "evil.test", 403),
+    ] {
+        let socket = tokio::net::TcpStream::connect(("127.0.0.1", server.port))
+            .await
+            .unwrap();
+        let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+        let driving = tokio::spawn(connection);
+        let request = http::Request::get(format!("http://{authority}/__mock/clock"));
+        let request = request.header("host", host).body(()).unwrap();
+        let (answer, _) = client.send_request(request, true).unwrap();
+        let answer = tokio::time::timeout(support::PATIENCE, answer)
+            .await
+            .expect("an answer");
+        assert_eq!(answer.unwrap().status(), expected, "{authority} {host}");
+        driving.abort();
     }
 }

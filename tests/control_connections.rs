@@ -39,9 +39,17 @@ fn open_streams_are_listed() {
     assert_eq!(count(&server), 0);
     let mut first = server.open("/sse?x=1", &[]);
     first.event();
-    done(tell(&server, "POST", "/__mock/clock/advance", json!({ "by": "2s" })));
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/clock/advance",
+        json!({ "by": "2s" }),
+    ));
     let mut second = server.open("/room/7", &[]);
-    assert_eq!((second.field("data"), second.field("data")), ("hello".into(), "2".into()));
+    assert_eq!(
+        (second.field("data"), second.field("data")),
+        ("hello".into(), "2".into())
+    );
     let listed = done(ask(&server, "GET", "/__mock/connections"));
     let peers = [&first, &second].map(|stream| stream.socket().local_addr().unwrap().to_string());
     assert_eq!(
@@ -54,12 +62,24 @@ fn open_streams_are_listed() {
         ]})
     );
     for (endpoint, expected) in [
-        ("/sse", 1), ("GET%20/sse", 1), ("GET%20/sse%230", 1), ("/room/7", 1), ("/room/%7Bid%7D", 1), ("/room", 0),
+        ("/sse", 1),
+        ("GET%20/sse", 1),
+        ("GET%20/sse%230", 1),
+        ("/room/7", 1),
+        ("/room/%7Bid%7D", 1),
+        ("/room", 0),
     ] {
-        let listed = done(ask(&server, "GET", &format!("/__mock/connections?endpoint={endpoint}")));
+        let listed = done(ask(
+            &server,
+            "GET",
+            &format!("/__mock/connections?endpoint={endpoint}"),
+        ));
         assert_eq!(listed["count"], expected, "{endpoint}");
     }
-    assert_eq!(done(ask(&server, "GET", "/__mock/connections/2"))["path"], "/room/7");
+    assert_eq!(
+        done(ask(&server, "GET", "/__mock/connections/2"))["path"],
+        "/room/7"
+    );
     for path in ["/__mock/connections/9", "/__mock/connections/x"] {
         assert_eq!(refused(ask(&server, "GET", path)).0, 404);
     }
@@ -80,7 +100,10 @@ fn a_test_can_wait_until_so_many_are_there_or_have_left() {
     let (status, detail) = refused(ask(&server, "GET", "/__mock/connections?count=1&wait=300ms"));
     assert!(began.elapsed() >= Duration::from_millis(300));
     assert_eq!(status, 504);
-    assert_eq!(detail, "0 streams are open after 300ms, not at least 1: nobody is connected");
+    assert_eq!(
+        detail,
+        "0 streams are open after 300ms, not at least 1: nobody is connected"
+    );
     assert_eq!(refused(ask(&server, "GET", "/__mock/connections?count=1")).0, 504);
     assert_eq!(refused(ask(&server, "GET", "/__mock/connections?cuont=1")).0, 400);
 }
@@ -90,14 +113,20 @@ fn streams_are_ended_one_by_one_or_all_of_an_endpoint() {
     let server = serve(YAML, &["--no-tls"]);
     let mut streams: Vec<_> = (0..4).map(|_| server.open("/sse", &[])).collect();
     let mut other = server.open("/room/1", &[]);
-    streams.iter_mut().chain([&mut other]).for_each(|stream| drop(stream.event()));
+    streams
+        .iter_mut()
+        .chain([&mut other])
+        .for_each(|stream| drop(stream.event()));
     let end = |path: &str| done(ask(&server, "POST", &format!("/__mock/connections/{path}")));
     assert_eq!(end("1/close"), json!({ "ended": 1 }));
     assert_eq!(streams[0].event(), None);
     end("2/cut");
     assert_eq!(streams[1].rest().unwrap(), b"");
     end("3/reset");
-    assert_eq!(streams[2].rest().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(
+        streams[2].rest().unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionReset
+    );
     assert_eq!(end("goaway?endpoint=/sse"), json!({ "ended": 1 }));
     assert_eq!(streams[3].event(), None);
     done(ask(&server, "GET", "/__mock/connections?max=1&wait=20s"));
@@ -114,12 +143,26 @@ fn events_are_sent_into_open_streams() {
     let mut held = server.open("/sse", &[]);
     let mut room = server.open("/room/1", &[]);
     assert_eq!(held.event().as_deref(), Some("data: hello"));
-    assert_eq!((room.field("data"), room.field("data")), ("hello".into(), "2".into()));
-    let sent = tell(&server, "POST", "/__mock/connections/1/events", json!({ "event": "news", "id": 7, "data": "a\nb" }));
+    assert_eq!(
+        (room.field("data"), room.field("data")),
+        ("hello".into(), "2".into())
+    );
+    let sent = tell(
+        &server,
+        "POST",
+        "/__mock/connections/1/events",
+        json!({ "event": "news", "id": 7, "data": "a\nb" }),
+    );
     assert_eq!(done(sent), json!({ "reached": 1, "refused": [] }));
-    assert_eq!(held.event().as_deref(), Some("event: news\ndata: a\ndata: b\nid: 7"));
+    assert_eq!(
+        held.event().as_deref(),
+        Some("event: news\ndata: a\ndata: b\nid: 7")
+    );
     let two = json!([{ "data": { "a": [1, 2] } }, { "data": null, "retry": "2s" }, { "comment": "c" }]);
-    assert_eq!(done(tell(&server, "POST", "/__mock/connections/events", two))["reached"], 2);
+    assert_eq!(
+        done(tell(&server, "POST", "/__mock/connections/events", two))["reached"],
+        2
+    );
     for stream in [&mut held, &mut room] {
         assert_eq!(stream.event().as_deref(), Some("data: {\"a\":[1,2]}"));
         assert_eq!(stream.event().as_deref(), Some("data: null\nretry: 2000"));
@@ -133,13 +176,31 @@ fn events_are_sent_into_open_streams() {
 fn what_is_sent_puts_the_heartbeat_off_and_is_written_when_time_goes_on() {
     let server = serve(YAML, &["--clock", "manual", "--no-tls"]);
     let mut room = server.open("/room/1", &[]);
-    assert_eq!((room.field("data"), room.field("data")), ("hello".into(), "2".into()));
-    let advance = |by: &str| done(tell(&server, "POST", "/__mock/clock/advance", json!({ "by": by })));
+    assert_eq!(
+        (room.field("data"), room.field("data")),
+        ("hello".into(), "2".into())
+    );
+    let advance = |by: &str| {
+        done(tell(
+            &server,
+            "POST",
+            "/__mock/clock/advance",
+            json!({ "by": by }),
+        ))
+    };
     advance("9s");
-    done(tell(&server, "POST", "/__mock/connections/1/events", json!({ "data": "now" })));
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/connections/1/events",
+        json!({ "data": "now" }),
+    ));
     assert_eq!(advance("9s")["next_due_ms"], 19_000.0);
     advance("1s");
-    assert_eq!((room.event().as_deref(), room.event().as_deref()), (Some("data: now"), Some(":")));
+    assert_eq!(
+        (room.event().as_deref(), room.event().as_deref()),
+        (Some("data: now"), Some(":"))
+    );
 }
 
 #[test]
@@ -147,11 +208,21 @@ fn an_event_takes_on_the_streams_style_and_coding() {
     let server = serve(YAML, &["--no-tls"]);
     let mut stream = server.open("/crlf", &[]);
     assert_eq!(stream.chunk().as_deref(), Some(&b"data:hello\r\n\r\n"[..]));
-    done(tell(&server, "POST", "/__mock/connections/1/events", json!({ "data": "x", "id": "1" })));
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/connections/1/events",
+        json!({ "data": "x", "id": "1" }),
+    ));
     assert_eq!(stream.chunk().as_deref(), Some(&b"data:x\r\nid:1\r\n\r\n"[..]));
     let mut packed = server.open("/crlf", &[("accept-encoding", "gzip")]);
     let before = packed.chunk().unwrap();
-    done(tell(&server, "POST", "/__mock/connections/2/events", json!({ "data": "x" })));
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/connections/2/events",
+        json!({ "data": "x" }),
+    ));
     let after = packed.chunk().unwrap();
     let mut plain = Vec::new();
     let all = [before, after].concat();

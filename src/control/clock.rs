@@ -236,4 +236,3 @@ fn says(live: &LiveConnection, stuck: Duration) -> String {
         duration::format(millis)
     )
 }
-

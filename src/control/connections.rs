@@ -282,7 +282,13 @@ async fn send_to(
         (live, answer)
     });
     let handed: Vec<_> = handed.collect();
-    let (mut sent, mut late) = (Sent { reached: 0, refused: Vec::new() }, Vec::new());
+    let (mut sent, mut late) = (
+        Sent {
+            reached: 0,
+            refused: Vec::new(),
+        },
+        Vec::new(),
+    );
     for (live, answer) in handed {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let outcome = match answer {

@@ -39,9 +39,10 @@ impl Failure {
     /// In a sentence.
     pub fn detail(&self) -> String {
         match self {
-            Failure::Invalid(why) | Failure::Missing(why) | Failure::Conflict(why) | Failure::TooLate(why) => {
-                why.clone()
-            }
+            Failure::Invalid(why)
+            | Failure::Missing(why)
+            | Failure::Conflict(why)
+            | Failure::TooLate(why) => why.clone(),
             Failure::Broken(findings) => {
                 let errors = findings.iter().filter(|f| f.severity == "error").count();
                 let (s, first) = (if errors == 1 { "" } else { "s" }, findings.first());

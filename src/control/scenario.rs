@@ -101,7 +101,12 @@ pub fn endpoints(engine: &Engine) -> Endpoints {
             Methods::Any => Vec::new(),
             Methods::Only(methods) => methods.clone(),
         },
-        paths: endpoint.paths.iter().map(Pattern::source).map(str::to_owned).collect(),
+        paths: endpoint
+            .paths
+            .iter()
+            .map(Pattern::source)
+            .map(str::to_owned)
+            .collect(),
         open: engine.connections.count_of(&endpoint.key),
     };
     Endpoints {

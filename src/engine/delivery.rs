@@ -166,7 +166,11 @@ impl Performance {
         let Parcel { events, done } = parcel;
         let severed = self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed());
         if self.sized || severed {
-            let why = if self.sized { "the length of its body is announced" } else { "a fault has cut it off" };
+            let why = if self.sized {
+                "the length of its body is announced"
+            } else {
+                "a fault has cut it off"
+            };
             let _ = done.send(Err(why.to_owned()));
             return Ok(());
         }

@@ -115,7 +115,7 @@ pub(super) fn news(request: &Request, listener: Listener, log: AccessLog) -> Res
         log.answered(head.status, 0);
         return full(request, head, Bytes::new(), wire);
     }
-    streamed(request, head, admin::news(listener, log), wire)
+    streamed(request, head, admin::news::stream(listener, log), wire)
 }
 
 fn streamed(request: &Request, head: Head, spec: StreamSpec, wire: Wire) -> Response {

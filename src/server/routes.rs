@@ -8,6 +8,7 @@ use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
 
 use super::Refused;
 use super::access_log::AccessLog;
+use super::admin::news;
 use super::admin::{self, Answer, Desk, Visitor};
 use super::cors;
 use super::respond::{self, Wire};
@@ -74,6 +75,7 @@ impl Routes {
         let reply = match read {
             Ok(body) => {
                 plain.body = body;
+                engine.session.board.tell(|| news::arrived(&plain));
                 answer(&engine, &plain)
             }
             // With CORS headers: a page is to see why.
@@ -82,7 +84,9 @@ impl Routes {
                 Reply::problem(status, &detail).with_cors(cors)
             }
         };
-        send(&engine, &plain, reply, log).await
+        let response = send(&engine, &plain, reply, log).await;
+        engine.session.board.tell(|| news::answered(&plain, &response));
+        response
     }
 
     /// The session that a request is meant for.

@@ -207,11 +207,6 @@ impl Topics {
         })
     }
 
-    /// The stamp of the topic's last message.
-    pub fn published(&self, name: &str) -> Option<u64> {
-        self.look(name, |topic| topic.log.last.as_ref().map(|last| last.stamp))
-    }
-
     fn look<T: Default>(&self, name: &str, f: impl FnOnce(&Topic) -> T) -> T {
         lock(&self.shared.world)
             .topics

@@ -33,7 +33,10 @@ pub fn refused((status, json): (u16, Json)) -> (u16, String) {
 
 pub fn read(answer: Answer) -> (u16, Json) {
     let json = serde_json::from_str(&answer.body);
-    (answer.status, json.unwrap_or_else(|error| panic!("{error}: {answer:?}")))
+    (
+        answer.status,
+        json.unwrap_or_else(|error| panic!("{error}: {answer:?}")),
+    )
 }
 
 /// Sends these bytes and reads the answer to its end: the status, the head and the body.
@@ -70,7 +73,10 @@ impl Kept {
         .unwrap();
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert!(self.0.read_line(&mut head).unwrap() > 0, "no whole head: {head:?}");
+            assert!(
+                self.0.read_line(&mut head).unwrap() > 0,
+                "no whole head: {head:?}"
+            );
         }
         let lower = head.to_lowercase();
         let length = lower.split("content-length: ").nth(1).unwrap();

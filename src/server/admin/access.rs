@@ -48,7 +48,10 @@ impl Token {
     fn is(&self, other: &str) -> bool {
         let digest = |text: &str| Sha256::digest(text.as_bytes());
         let (own, other) = (digest(&self.0), digest(other));
-        own.iter().zip(&other).fold(0, |different, (a, b)| different | (a ^ b)) == 0
+        own.iter()
+            .zip(&other)
+            .fold(0, |different, (a, b)| different | (a ^ b))
+            == 0
     }
 }
 
@@ -123,16 +126,26 @@ impl Admin {
 
 /// Browsers say whose page asks. `X-Forwarded-*` is believed nowhere: anybody may send it.
 fn not_from_another_page(visitor: &Visitor) -> Result<(), Denied> {
-    if let Some(site) = visitor.sites.iter().find(|site| !["same-origin", "none"].contains(&site.as_str())) {
+    if let Some(site) = visitor
+        .sites
+        .iter()
+        .find(|site| !["same-origin", "none"].contains(&site.as_str()))
+    {
         return forbidden(format!(
             "a web page of another origin may not command this server (Sec-Fetch-Site: {site}); \
              do it from the test itself"
         ));
     }
     let own = |origin: &str| {
-        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        let authority = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"));
         authority.is_some_and(|authority| {
-            !visitor.hosts.is_empty() && visitor.hosts.iter().all(|host| host.eq_ignore_ascii_case(authority))
+            !visitor.hosts.is_empty()
+                && visitor
+                    .hosts
+                    .iter()
+                    .all(|host| host.eq_ignore_ascii_case(authority))
         })
     };
     match visitor.origins.iter().find(|origin| !own(origin)) {
@@ -146,7 +159,9 @@ fn not_from_another_page(visitor: &Visitor) -> Result<(), Denied> {
 fn knows(token: &Token, visitor: &Visitor) -> Result<(), Denied> {
     let bearer = |value: &String| {
         let (scheme, rest) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim().to_owned())
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| rest.trim().to_owned())
     };
     let given: Vec<Option<String>> = visitor.authorizations.iter().map(bearer).collect();
     let detail = match given.as_slice() {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json};
 
 use crate::control::event::EventWish;
 use crate::control::{Control, Failure};
@@ -38,37 +37,16 @@ impl Call {
         let text = self.name();
         text.parse().map_err(|_| {
             let text = crate::name::short(text);
-            Failure::Missing(format!("`{text}` is no connection's number: see GET /__mock/connections"))
+            Failure::Missing(format!(
+                "`{text}` is no connection's number: see GET /__mock/connections"
+            ))
         })
     }
 
     /// The parameters of the query; one that is not known is refused.
     pub(super) fn query<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
         let query = self.request.query.as_deref().unwrap_or_default();
-        let mut all = Map::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
-            let decoded = |part| text::percent_decode(part, true);
-            let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
-                return Err(Failure::Invalid(format!("the query's `{pair}` is not well encoded")));
-            };
-            if all.insert(name.clone(), plain(value)).is_some() {
-                return Err(Failure::Invalid(format!("the query says `{name}` twice")));
-            }
-        }
-        serde_json::from_value(all.into()).map_err(|error| Failure::Invalid(format!("the query: {error}")))
-    }
-}
-
-/// A parameter's value as what it looks like.
-fn plain(value: String) -> Json {
-    match value.as_str() {
-        "true" => true.into(),
-        "false" => false.into(),
-        digits if !digits.is_empty() && digits.len() < 18 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-            digits.parse::<u64>().map_or(Json::Null, Json::from)
-        }
-        _ => value.into(),
+        serde_urlencoded::from_str(query).map_err(|error| Failure::Invalid(format!("the query: {error}")))
     }
 }
 

@@ -1,17 +1,18 @@
 //! The control API under `/__mock/`: who may use it, what its paths do, and its description.
 //!
 //! - `access`: who may; pure
-//! - `table`: what a path is made of; `paths`: all of them, each a line; `call`: a request on its way to
+//! - `table`: what a path is made of; `paths` and `about`: all of them; `call`: a request on its way to
 //!   its command
-//! - `openapi`: the description, made of the same table; `stream`: the news as a stream
+//! - `openapi`: the description, made of the same table; `news`: what happens, as a stream
 //!
 //! What is commanded is none of this room's business: see [`crate::control`].
 
+mod about;
 pub mod access;
 mod call;
+pub(super) mod news;
 mod openapi;
 mod paths;
-mod stream;
 mod table;
 
 use std::sync::Arc;
@@ -26,7 +27,6 @@ use crate::engine::{Engine, Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 use crate::request::Request;
 use crate::spelling::suggest;
 
-pub(super) use stream::news;
 pub(super) use table::Said as Answer;
 
 /// Open to everybody, pages of any origin included.
@@ -81,7 +81,11 @@ impl Desk {
 
     async fn dispatch(&self, engine: Arc<Engine>, request: Request) -> Result<Said, Failure> {
         let table = paths::table();
-        let asked = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
+        let asked = if request.method == "HEAD" {
+            "GET"
+        } else {
+            request.method.as_str()
+        };
         let on_path: Vec<(&Route, Vec<String>)> = table
             .iter()
             .filter_map(|route| Some((route, route.captures(&request.path)?)))
@@ -103,9 +107,7 @@ impl Desk {
 /// Whether the server is well: open to everybody.
 pub(super) fn health(request: &Request) -> Option<Reply> {
     match (request.method.as_str(), request.path.as_str()) {
-        ("GET" | "HEAD", HEALTH) => {
-            Some(json(200, &paths::Health::WELL))
-        }
+        ("GET" | "HEAD", HEALTH) => Some(json(200, &about::Health::WELL)),
         (_, HEALTH) => {
             let mut reply = Reply::problem(405, "`/__mock/health` takes GET");
             reply.head.push("allow", "GET, HEAD");

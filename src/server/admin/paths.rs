@@ -2,13 +2,12 @@
 
 use std::sync::LazyLock;
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::about::about;
 use super::call::{Call, EventOrText, InJson, NoBody, NoQuery, Yaml};
-use super::table::{Answered, Route, Said, route};
-use super::{HEALTH, openapi};
+use super::table::{Answered, Route, route};
+use crate::control::PATIENCE;
 use crate::control::clock::{self, Advance, Advanced, ClockState, SetClock, Timeout};
 use crate::control::connections::{self, Awaited, Connection, Connections, Ended, Receivers, Sent, Which};
 use crate::control::event::EventWishes;
@@ -16,62 +15,33 @@ use crate::control::scenario::{self, Diagnostics, Endpoints, InForce, Put, Reloa
 use crate::control::sessions::{Deleted, Extent, NewSession, Reset, Session, Sessions};
 use crate::control::topics::{self, Cleared, History, Topics};
 use crate::control::world::{self, Signalled, Signals, State};
-use crate::control::PATIENCE;
 use crate::scenario::model::End;
-
-/// Whether the server is well.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Health {
-    /// `ok`.
-    status: &'static str,
-    /// The server's version.
-    version: &'static str,
-}
-
-impl Health {
-    pub(super) const WELL: Health = Health {
-        status: "ok",
-        version: env!("CARGO_PKG_VERSION"),
-    };
-}
-
-/// What answers.
-#[derive(Serialize, JsonSchema)]
-struct Version {
-    /// The program's name.
-    name: &'static str,
-    /// Its version.
-    version: &'static str,
-}
-
-/// All paths.
-#[derive(Serialize, JsonSchema)]
-struct Index {
-    /// In the order of the documentation.
-    paths: Vec<Path>,
-}
-
-/// One method of one path.
-#[derive(Serialize, JsonSchema)]
-struct Path {
-    method: &'static str,
-    path: &'static str,
-    /// What it does.
-    about: &'static str,
-}
-
-/// A JSON document.
-#[derive(Serialize, JsonSchema)]
-#[serde(transparent)]
-struct Document(Json);
 
 macro_rules! answered {
     ($($answer:ty),* $(,)?) => { $(impl Answered for $answer {})* };
 }
 answered!(
-    Health, Version, Index, Document, ClockState, Advanced, Connection, Connections, Ended, Sent, InForce, Put,
-    Reloaded, Diagnostics, Endpoints, Session, Sessions, Deleted, Reset, Topics, History, Cleared, Signals,
-    Signalled, State,
+    ClockState,
+    Advanced,
+    Connection,
+    Connections,
+    Ended,
+    Sent,
+    InForce,
+    Put,
+    Reloaded,
+    Diagnostics,
+    Endpoints,
+    Session,
+    Sessions,
+    Deleted,
+    Reset,
+    Topics,
+    History,
+    Cleared,
+    Signals,
+    Signalled,
+    State,
 );
 
 /// The table.
@@ -86,63 +56,6 @@ pub(super) fn table() -> &'static [Route] {
 #[cfg(test)]
 pub(super) fn table_of_one() -> Route {
     about().remove(0)
-}
-
-/// The server itself.
-fn about() -> Vec<Route> {
-    vec![
-        route("GET", "/__mock", "Lists these paths.", async |_: Call, _: NoQuery, _: NoBody| {
-            let shown = |route: &Route| Path {
-                method: route.method,
-                path: route.path,
-                about: route.about,
-            };
-            let paths = table().iter().map(shown).collect();
-            Ok(Index { paths })
-        }),
-        route(
-            "GET",
-            HEALTH,
-            "Says whether the server is well; open to everybody.",
-            async |_: Call, _: NoQuery, _: NoBody| Ok(Health::WELL),
-        ),
-        route(
-            "GET",
-            "/__mock/version",
-            "Says what answers.",
-            async |_: Call, _: NoQuery, _: NoBody| {
-                let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-                Ok(Version { name, version })
-            },
-        ),
-        route(
-            "GET",
-            "/__mock/openapi.json",
-            "Describes these paths (OpenAPI 3.1).",
-            async |_: Call, _: NoQuery, _: NoBody| Ok(Document(openapi::document(table()))),
-        ),
-        events(),
-    ]
-}
-
-/// The one path that answers with a stream.
-fn events() -> Route {
-    Route {
-        method: "GET",
-        path: "/__mock/events",
-        about: "Streams what happens in the session, as events; Last-Event-ID goes on where it stopped.",
-        query: NoQuery::json_schema,
-        body: None,
-        answer: ("text/event-stream", |generator| generator.subschema_for::<String>()),
-        run: Box::new(|call| {
-            Box::pin(async move {
-                call.query::<NoQuery>()?;
-                let last = call.request.header_text("last-event-id");
-                let last = last.and_then(|id| id.trim().parse().ok());
-                Ok(Said::News(call.engine.session.board.news().listen(last)))
-            })
-        }),
-    }
 }
 
 /// What is served.

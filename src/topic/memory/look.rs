@@ -9,6 +9,11 @@ use crate::topic::lock;
 use crate::topic::message::{Message, TopicState};
 
 impl Topics {
+    /// The stamp of the topic's last message.
+    pub fn published(&self, name: &str) -> Option<u64> {
+        self.look(name, |topic| topic.log.last.as_ref().map(|last| last.stamp))
+    }
+
     /// All topics there are, by name.
     pub fn all(&self) -> Vec<TopicState> {
         let world = lock(&self.shared.world);

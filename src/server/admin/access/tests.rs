@@ -3,7 +3,13 @@
 use super::*;
 
 fn visitor(peer: &str, host: &str) -> Visitor {
-    let some = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+    let some = |text: &str| {
+        if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![text.to_owned()]
+        }
+    };
     Visitor {
         peer: peer.parse().unwrap(),
         hosts: some(host),
@@ -25,7 +31,9 @@ fn closed() -> Admin {
 }
 
 fn status(admin: &Admin, visitor: &Visitor, host: &str) -> u16 {
-    admin.admit(visitor, host).map_or_else(|denied| denied.status, |()| 200)
+    admin
+        .admit(visitor, host)
+        .map_or_else(|denied| denied.status, |()| 200)
 }
 
 const HERE: &str = "127.0.0.1:5000";
@@ -43,7 +51,11 @@ fn without_a_token_only_this_machine_may() {
         ("0.0.0.0:1", 403),
         ("[::]:1", 403),
     ] {
-        assert_eq!(status(&open(), &visitor(peer, "localhost"), "127.0.0.1"), expected, "{peer}");
+        assert_eq!(
+            status(&open(), &visitor(peer, "localhost"), "127.0.0.1"),
+            expected,
+            "{peer}"
+        );
     }
 }
 
@@ -76,7 +88,11 @@ fn the_host_must_surely_be_this_machine() {
         ("0x7f.1", "127.0.0.1", 403),
         ("2130706433", "127.0.0.1", 403),
     ] {
-        assert_eq!(status(&open(), &visitor(HERE, host), listening), expected, "{host}");
+        assert_eq!(
+            status(&open(), &visitor(HERE, host), listening),
+            expected,
+            "{host}"
+        );
     }
     let mut two = visitor(HERE, "localhost");
     two.hosts.push("evil.test".into());
@@ -105,7 +121,9 @@ fn pages_of_other_origins_may_never() {
         for admin in [open(), closed()] {
             let mut visitor = visitor(HERE, "localhost:4043");
             visitor.authorizations.push("Bearer s3cret".into());
-            visitor.origins.extend((!origin.is_empty()).then(|| origin.to_owned()));
+            visitor
+                .origins
+                .extend((!origin.is_empty()).then(|| origin.to_owned()));
             visitor.sites.extend((!site.is_empty()).then(|| site.to_owned()));
             assert_eq!(status(&admin, &visitor, "127.0.0.1"), expected, "{origin} {site}");
         }
@@ -133,7 +151,11 @@ fn with_a_token_whoever_knows_it_may() {
         for (peer, host) in [(HERE, "localhost"), ("192.168.1.5:1", "mock.test"), (HERE, "")] {
             let mut visitor = visitor(peer, host);
             visitor.authorizations = authorizations.iter().map(|a| (*a).to_owned()).collect();
-            assert_eq!(status(&closed(), &visitor, "0.0.0.0"), expected, "{authorizations:?} {peer}");
+            assert_eq!(
+                status(&closed(), &visitor, "0.0.0.0"),
+                expected,
+                "{authorizations:?} {peer}"
+            );
         }
     }
 }

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use poem::Response;
 
 use crate::control;
 use crate::engine::sink::{Gone, Sink};
 use crate::event::Event;
-use crate::news::{Item, Listener};
+use crate::name::short;
+use crate::news::{Happening, Item, Listener};
+use crate::request::Request;
 use crate::scenario::model::End;
 use crate::server::access_log::AccessLog;
+use crate::server::exact::Exact;
 use crate::server::stream::{ServerSink, StreamEnd, StreamSpec};
 use crate::wire::{Frame, Style, encode};
 
@@ -17,7 +21,7 @@ use crate::wire::{Frame, Style, encode};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A stream that tells the news until the session ends or the client leaves.
-pub(in crate::server) fn news(mut listener: Listener, log: AccessLog) -> StreamSpec {
+pub(in crate::server) fn stream(mut listener: Listener, log: AccessLog) -> StreamSpec {
     StreamSpec::new(async move |mut sink: ServerSink| {
         let mut bytes = 0;
         let end = match tell(&mut listener, &mut sink, &mut bytes).await {
@@ -27,6 +31,33 @@ pub(in crate::server) fn news(mut listener: Listener, log: AccessLog) -> StreamS
         log.answered(200, bytes);
         (sink, end)
     })
+}
+
+/// A request came.
+pub(in crate::server) fn arrived(request: &Request) -> Happening {
+    Happening::Request {
+        method: request.method.clone(),
+        target: target(request),
+        peer: request.peer,
+    }
+}
+
+/// A request is answered: its answer's head is on its way.
+pub(in crate::server) fn answered(request: &Request, response: &Response) -> Happening {
+    let exact = response.extensions().get::<Exact>();
+    let nothing = exact.is_some_and(|exact| exact.head.is_none());
+    Happening::Answered {
+        method: request.method.clone(),
+        target: target(request),
+        status: if nothing { 0 } else { response.status().as_u16() },
+    }
+}
+
+fn target(request: &Request) -> String {
+    match &request.query {
+        Some(query) => short(&format!("{}?{query}", request.path)).into_owned(),
+        None => short(&request.path).into_owned(),
+    }
 }
 
 async fn tell(listener: &mut Listener, sink: &mut ServerSink, bytes: &mut u64) -> Result<(), Gone> {
