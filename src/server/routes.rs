@@ -105,18 +105,20 @@ impl Routes {
             Ok(body) => {
                 request.body = body;
                 match (admin::health(&request), &self.desk) {
-                    (Some(health), _) => Answer::Reply(health.with_cors(cors())),
+                    (Some(health), _) => Answer::Reply(Box::new(health.with_cors(cors()))),
                     (None, Some(desk)) => desk.answer(request.clone(), &visitor).await,
-                    (None, None) => Answer::Reply(Reply::problem(404, "there is only /__mock/health")),
+                    (None, None) => {
+                        Answer::Reply(Box::new(Reply::problem(404, "there is only /__mock/health")))
+                    }
                 }
             }
             Err(error) => {
                 let (status, detail) = self.bad_body(&error);
-                Answer::Reply(Reply::problem(status, &detail))
+                Answer::Reply(Box::new(Reply::problem(status, &detail)))
             }
         };
         match answer {
-            Answer::Reply(reply) => send(&engine, &request, reply, log).await,
+            Answer::Reply(reply) => send(&engine, &request, *reply, log).await,
             Answer::News(listener) => respond::news(&request, listener, log),
         }
     }

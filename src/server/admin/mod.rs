@@ -63,16 +63,16 @@ impl Desk {
                 "`{}` is no path of this server, which was started with --no-admin; there is {HEALTH}",
                 crate::name::short(&request.path)
             );
-            return Said::Reply(Reply::problem(404, &detail));
+            return said(Reply::problem(404, &detail));
         }
         if let Err(denied) = self.admin.admit(visitor, &self.host) {
-            return Said::Reply(refused(&denied));
+            return said(refused(&denied));
         }
         let answered = match self.enter(&request) {
             Ok(engine) => self.dispatch(engine, request).await,
             Err(failure) => Err(failure),
         };
-        answered.unwrap_or_else(|failure| Said::Reply(failed(&failure)))
+        answered.unwrap_or_else(|failure| said(failed(&failure)))
     }
 
     fn enter(&self, request: &Request) -> Result<Arc<Engine>, Failure> {
@@ -91,7 +91,7 @@ impl Desk {
             .filter_map(|route| Some((route, route.captures(&request.path)?)))
             .collect();
         let Some(at) = on_path.iter().position(|(route, _)| route.method == asked) else {
-            return Ok(Said::Reply(missed(&request, &on_path)));
+            return Ok(said(missed(&request, &on_path)));
         };
         let (route, captures) = &on_path[at];
         let call = Call {
@@ -102,6 +102,10 @@ impl Desk {
         };
         (route.run)(call).await
     }
+}
+
+fn said(reply: Reply) -> Said {
+    Said::Reply(Box::new(reply))
 }
 
 /// Whether the server is well: open to everybody.

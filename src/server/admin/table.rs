@@ -18,7 +18,7 @@ use crate::text;
 /// What is said to a command.
 pub(in crate::server) enum Said {
     /// An answer.
-    Reply(Reply),
+    Reply(Box<Reply>),
     /// News, for as long as somebody listens.
     News(Listener),
 }
@@ -73,7 +73,7 @@ where
             let answer = command(call, query, body).await?;
             let mut reply = json(200, &answer);
             answer.tell(&mut reply.head);
-            Ok(Said::Reply(reply))
+            Ok(Said::Reply(Box::new(reply)))
         })
     };
     Route {
@@ -120,7 +120,6 @@ fn decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     #[test]
     fn a_path_captures_what_its_names_stand_for() {
