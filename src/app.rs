@@ -9,13 +9,15 @@ use poem::EndpointExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::control::Control;
 use crate::engine::Engine;
 use crate::engine::sessions::{SessionRules, Sessions};
 use crate::event::Event;
 use crate::scenario::Scenario;
 use crate::scenario::load::{Origin, Seen};
+use crate::server::admin::Desk;
 use crate::server::{Phase, Routes, Server, ServerConfig};
-use crate::watch::{OnReload, Reload, Reloader, Watch};
+use crate::watch::{OnReload, Reload, Reloader, Watch, Wish};
 
 /// Everything that a server is started with.
 pub struct Settings {
@@ -46,7 +48,7 @@ pub struct Running {
     phase: watch::Sender<Phase>,
     serving: JoinHandle<()>,
     watching: JoinHandle<()>,
-    hangup: mpsc::Sender<()>,
+    hangup: mpsc::Sender<Wish>,
 }
 
 /// Binds and serves a scenario; `report` is told of every reload.
@@ -60,6 +62,7 @@ pub async fn start(
         endpoint_refuses: true,
         ..settings.server
     };
+    let (admin, host) = (server.admin.clone(), server.host.clone());
     let server = Server::bind(server).await?;
     let addrs = server.local_addrs();
     let sessions = Arc::new(Sessions::new(
@@ -68,16 +71,18 @@ pub async fn start(
         settings.farewell.as_ref(),
     ));
     let (phase, phases) = watch::channel(Phase::Running);
-    let routes = Routes::new(sessions.clone(), settings.max_body);
-    let server = server.behind(sessions.gate());
-    let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let (hangup, hangups) = mpsc::channel(1);
     let reloader = Reloader::new(
-        settings.origin,
+        settings.origin.clone(),
         settings.seen,
         sessions.clone(),
         settings.on_reload,
     );
+    let control = Control::new(sessions.clone(), settings.origin, hangup.clone(), reloader.last());
+    let routes = Routes::new(sessions.clone(), settings.max_body);
+    let routes = routes.commanded_at(Desk::new(control, admin, &host));
+    let server = server.behind(sessions.gate());
+    let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
     Ok(Running {
         sessions,
@@ -98,7 +103,7 @@ impl Running {
     /// Loads the scenario again, changed or not.
     pub fn reload(&self) {
         // A full channel holds the same wish already.
-        let _ = self.hangup.try_send(());
+        let _ = self.hangup.try_send(None);
     }
 
     /// Ends all streams cleanly, then the listeners; what is still open after `drain` is dropped.

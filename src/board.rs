@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::clock::Clock;
 use crate::name::short;
+use crate::news::{Happening, News};
 
 /// Signals remembered; their names may come from requests, so there must be a bound.
 const MOST_SIGNALS: usize = 10_000;
@@ -20,6 +21,7 @@ const MOST_SIGNALS: usize = 10_000;
 #[derive(Debug)]
 pub struct Board {
     clock: Arc<Clock>,
+    news: Arc<News>,
     stamp: AtomicU64,
     signals: Mutex<Signals>,
     /// How many wait, to be looked at without the lock.
@@ -50,8 +52,14 @@ struct Waiter {
 impl Board {
     /// An empty board. The clock is told of those who are woken.
     pub fn new(clock: Arc<Clock>) -> Board {
+        Board::telling(clock, Arc::default())
+    }
+
+    /// An empty board that adds to these news.
+    pub fn telling(clock: Arc<Clock>, news: Arc<News>) -> Board {
         Board {
             clock,
+            news,
             stamp: AtomicU64::new(0),
             signals: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -64,6 +72,29 @@ impl Board {
     pub fn signal(&self, name: &str) {
         lock(&self.signals).put(&short(name), || self.next_stamp());
         self.changed();
+        self.tell(|| Happening::Signalled {
+            signal: short(name).into_owned(),
+        });
+    }
+
+    /// The signals that are remembered, the one given last at the end.
+    pub fn signals(&self) -> Vec<Arc<str>> {
+        lock(&self.signals).names.values().cloned().collect()
+    }
+
+    /// Tells those who listen to the session's news what happens now.
+    pub fn tell(&self, what: impl FnOnce() -> Happening) {
+        self.news.tell(|| self.clock.now(), what);
+    }
+
+    /// The session's news.
+    pub fn news(&self) -> &Arc<News> {
+        &self.news
+    }
+
+    /// The time of the session.
+    pub(crate) fn now(&self) -> std::time::Duration {
+        self.clock.now()
     }
 
     /// The stamp at which a signal was last given, if it was.

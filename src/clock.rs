@@ -4,16 +4,19 @@
 //! answers when every worker it woke has done its work and waits again: what fell due has then
 //! been written. Deadlines of the transport are real time and none of this module's business.
 
+mod worker;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+pub use worker::Worker;
 
 /// How a clock's time passes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +60,8 @@ pub struct Clock {
     ahead: AtomicI64,
     manual: Manual,
     workers: Mutex<usize>,
+    /// Held by whoever moves a manual clock on.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +110,7 @@ impl Clock {
             ahead: AtomicI64::new(0),
             manual: Manual::default(),
             workers: Mutex::new(0),
+            turn: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -224,15 +230,23 @@ impl Clock {
     }
 
     /// Moves a manual clock on, from one due time to the next, and answers when all that fell due
-    /// is done. On any other clock it answers at once.
+    /// is done. On any other clock it answers at once. Of several at a time each moves it by as much as
+    /// it was asked to, one after the other. Dropped, it stops where it is.
     pub async fn advance(&self, by: Duration) {
         let Some(manual) = self.by_hand() else { return };
+        let _turn = self.turn.lock().await;
         let target = manual.lock().now.saturating_add(by);
-        loop {
-            manual.settle().await;
-            if manual.fire(target) == Fired::NoneLeft {
-                return;
-            }
+        manual.go_to(target).await;
+    }
+
+    /// Moves a manual clock on to what is due next, if anything is.
+    pub async fn advance_to_next(&self) {
+        let Some(manual) = self.by_hand() else { return };
+        let _turn = self.turn.lock().await;
+        manual.settle().await;
+        let due = manual.first_due();
+        if let Some(due) = due {
+            manual.go_to(due).await;
         }
     }
 
@@ -256,11 +270,16 @@ impl Clock {
         }
     }
 
+    /// When the next waiting worker is due, whoever is still at work; only of a manual clock.
+    pub fn first_due(&self) -> Option<Duration> {
+        self.by_hand()?.first_due()
+    }
+
     /// When the next waiting worker is due, once all work is done; `None` if none waits for a time.
     pub async fn next_due(&self) -> Option<Duration> {
         let manual = self.by_hand()?;
         manual.settle().await;
-        manual.lock().sleepers.keys().next().map(|(due, _)| *due)
+        manual.first_due()
     }
 }
 
@@ -276,6 +295,20 @@ enum Fired {
 impl Manual {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn first_due(&self) -> Option<Duration> {
+        self.lock().sleepers.keys().next().map(|(due, _)| *due)
+    }
+
+    /// From one due time to the next, until all up to `target` is done.
+    async fn go_to(&self, target: Duration) {
+        loop {
+            self.settle().await;
+            if self.fire(target) == Fired::NoneLeft {
+                return;
+            }
+        }
     }
 
     /// Waits until nobody is busy.
@@ -327,122 +360,6 @@ impl Manual {
             state.busy += 1;
         }
         Fired::Some
-    }
-}
-
-/// Someone whose waiting goes through the clock: a player, a delayed answer.
-#[derive(Debug)]
-pub struct Worker {
-    clock: Arc<Clock>,
-}
-
-impl Worker {
-    /// The clock it works by.
-    pub fn clock(&self) -> &Arc<Clock> {
-        &self.clock
-    }
-
-    /// Waits until a time of the clock.
-    pub async fn sleep_until(&mut self, due: Duration) {
-        self.wait(Some(due), std::future::pending::<()>()).await;
-    }
-
-    /// Waits for something that is not the clock's, or until a time of the clock: `None` when the
-    /// time came first.
-    pub async fn wait<F: Future>(&mut self, due: Option<Duration>, other: F) -> Option<F::Output> {
-        let Some(factor) = self.clock.factor() else {
-            return Parked::new(&self.clock.manual, due).join(other).await;
-        };
-        let Some(due) = due else { return Some(other.await) };
-        tokio::select! {
-            biased;
-            output = other => Some(output),
-            () = tokio::time::sleep_until(self.clock.instant(factor, due)) => None,
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Under one lock: whoever sees that nobody works sees that nobody is busy.
-        let mut workers = lock(&self.clock.workers);
-        *workers -= 1;
-        self.clock.done(1);
-    }
-}
-
-/// A worker that waits on a manual clock.
-///
-/// Whenever it is polled it counts as busy: what the other future gives back meanwhile (a message, a
-/// notice of the board) leaves no moment in which nobody seems to be at work.
-struct Parked<'a> {
-    manual: &'a Manual,
-    due: Option<Duration>,
-    key: Option<(Duration, u64)>,
-    parked: bool,
-}
-
-impl<'a> Parked<'a> {
-    fn new(manual: &'a Manual, due: Option<Duration>) -> Parked<'a> {
-        Parked {
-            manual,
-            due,
-            key: None,
-            parked: false,
-        }
-    }
-
-    async fn join<F: Future>(mut self, other: F) -> Option<F::Output> {
-        tokio::pin!(other);
-        std::future::poll_fn(|cx| {
-            let fired = self.unpark();
-            match other.as_mut().poll(cx) {
-                Poll::Ready(output) => Poll::Ready(Some(output)),
-                Poll::Pending if fired => Poll::Ready(None),
-                Poll::Pending => self.park(cx).map(|()| None),
-            }
-        })
-        .await
-    }
-
-    /// Ready if the time has come.
-    fn park(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.manual.lock();
-        if self.due.is_some_and(|due| due <= state.now) {
-            return Poll::Ready(());
-        }
-        if let Some(due) = self.due {
-            let key = (due, state.next_key);
-            state.next_key += 1;
-            state.sleepers.insert(key, cx.waker().clone());
-            self.key = Some(key);
-        }
-        self.parked = true;
-        self.manual.rest(&mut state, 1);
-        Poll::Pending
-    }
-
-    /// Busy again; answers with whether its time has come.
-    fn unpark(&mut self) -> bool {
-        if !std::mem::take(&mut self.parked) {
-            return false;
-        }
-        let mut state = self.manual.lock();
-        let fired = self
-            .key
-            .take()
-            .is_some_and(|key| state.sleepers.remove(&key).is_none());
-        // Whoever fired it has counted it already.
-        if !fired {
-            state.busy += 1;
-        }
-        fired
-    }
-}
-
-impl Drop for Parked<'_> {
-    fn drop(&mut self) {
-        self.unpark();
     }
 }
 

@@ -16,9 +16,10 @@
 //! - [`expect`]: what the client did, held against what it should have done: the verdict
 //! - [`plan`]: what a stream does next, and when
 //! - [`wire`]: events → bytes
-//! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in
-//! - [`journal`]: what came, what it was answered, how it ended
+//! - [`clock`], [`topic`], [`state`], [`board`], [`session`]: the world a scenario plays in; [`journal`]: what
+//!   came, what it was answered, how it ended; [`news`]: what happens in it
 //! - [`engine`]: all of these together: a request goes in, an answer or a stream comes out
+//! - [`control`]: what a test commands while the server runs
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
 //! - [`load`]: a client that measures; [`record`]: one that records, for [`play`] and the server to
@@ -32,6 +33,7 @@ pub mod certs;
 pub mod cli;
 mod client;
 pub mod clock;
+pub mod control;
 pub mod engine;
 pub mod event;
 pub mod expect;
@@ -40,6 +42,7 @@ pub mod journal;
 pub mod load;
 pub mod matching;
 mod name;
+pub mod news;
 pub mod plan;
 pub mod play;
 pub mod random;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::name::short;
+use crate::news::News;
 use crate::state::State;
 use crate::topic::Topics;
 
@@ -40,7 +41,12 @@ struct Attempts {
 impl Session {
     /// A new world on a clock.
     pub fn new(clock: Arc<Clock>) -> Session {
-        let board = Arc::new(Board::new(clock.clone()));
+        Session::telling(clock, Arc::default())
+    }
+
+    /// A new world on a clock that adds to these news.
+    pub fn telling(clock: Arc<Clock>, news: Arc<News>) -> Session {
+        let board = Arc::new(Board::telling(clock.clone(), news));
         Session {
             topics: Arc::new(Topics::new(clock.clone(), board.clone())),
             state: Arc::default(),

@@ -5,11 +5,11 @@
 //! folder and a bind mount without notices all come to the same.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::connections::Order;
 use crate::engine::sessions::Sessions;
@@ -48,8 +48,35 @@ pub enum Reload {
     Broken(Vec<Diagnostic>),
 }
 
+/// What a look at the files came to, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// Whether the contents were others than at the look before.
+    pub changed: bool,
+    /// Whether they are broken: what is in force is older.
+    pub broken: bool,
+    /// Errors and warnings.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// What the last load came to, shared with whoever asks.
+pub type LastLoad = Arc<Mutex<Last>>;
+
+/// What the last load came to.
+#[derive(Debug, Default)]
+pub struct Last {
+    /// `None`: nothing has been loaded since the start.
+    pub loaded: Option<Loaded>,
+    /// Whether a command has put another scenario in force since.
+    pub put: bool,
+}
+
+/// A wish to load again now, and who wants to hear of it.
+pub type Wish = Option<oneshot::Sender<Loaded>>;
+
 /// Loads a scenario again and again.
 pub struct Reloader {
+    last: LastLoad,
     origin: Origin,
     sessions: Arc<Sessions>,
     on_reload: OnReload,
@@ -62,6 +89,7 @@ impl Reloader {
     /// against, so that a save since then is not missed.
     pub fn new(origin: Origin, seen: Seen, sessions: Arc<Sessions>, on_reload: OnReload) -> Reloader {
         Reloader {
+            last: LastLoad::default(),
             origin,
             sessions,
             on_reload,
@@ -69,13 +97,31 @@ impl Reloader {
         }
     }
 
+    /// Where what the last load came to can be looked up.
+    pub fn last(&self) -> LastLoad {
+        self.last.clone()
+    }
+
     /// Looks at the files, and swaps in what has changed. `force` loads the same contents again.
     pub fn look(&mut self, force: bool) -> Reload {
-        if !force && !self.seen.changed() {
+        let changed = self.seen.changed();
+        if !force && !changed {
             return Reload::Same;
         }
         let (outcome, seen) = load_seen(&self.origin);
         self.seen = seen;
+        let (broken, findings) = match &outcome {
+            Ok((_, warnings)) => (false, warnings.clone()),
+            Err(errors) => (true, errors.clone()),
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.put &= broken;
+        last.loaded = Some(Loaded {
+            changed,
+            broken,
+            findings,
+        });
+        drop(last);
         match outcome {
             Ok((scenario, warnings)) => {
                 self.sessions.swap(scenario);
@@ -89,11 +135,19 @@ impl Reloader {
     }
 }
 
-/// Watches until dropped; `report` is told of every change, `hangup` forces a look.
+impl Reloader {
+    fn came_to(&self) -> Loaded {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.loaded.clone().unwrap_or_default()
+    }
+}
+
+/// Watches until dropped; `report` is told of every change, `hangup` forces a look, and whoever wished
+/// for it hears what it came to.
 pub async fn watch(
     mut reloader: Reloader,
     mode: Watch,
-    mut hangup: mpsc::Receiver<()>,
+    mut hangup: mpsc::Receiver<Wish>,
     mut report: impl FnMut(Reload),
 ) {
     /// Saves come in several steps: this much quiet ends one.
@@ -111,9 +165,9 @@ pub async fn watch(
     let mut notifier = Notifier::new(mode, notice);
     notifier.point_at(reloader.seen.places());
     loop {
-        let mut force = false;
+        let (mut force, mut asked) = (false, None);
         tokio::select! {
-            Some(()) = hangup.recv() => force = true,
+            Some(wish) = hangup.recv() => (force, asked) = (true, wish),
             Some(()) = notices.recv() => {
                 // Further notices within the quiet time belong to the same save.
                 let quiet = async {
@@ -126,6 +180,9 @@ pub async fn watch(
         match reloader.look(force) {
             Reload::Same => {}
             change => report(change),
+        }
+        if let Some(asked) = asked {
+            let _ = asked.send(reloader.came_to());
         }
         notifier.point_at(reloader.seen.places());
     }

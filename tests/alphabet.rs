@@ -161,7 +161,7 @@ fn other_paths_and_methods_are_explained() {
         (options.status, options.header("allow")),
         (204, Some("GET, HEAD, POST, OPTIONS"))
     );
-    assert_eq!(server.get("/~room/sse").status, 404);
+    assert_eq!(server.get("/~/sse").status, 404);
     assert_eq!(server.get("/__mock/nothing").status, 404);
 }
 

@@ -159,7 +159,9 @@ fn only_the_clock_sleeps() {
 #[test]
 fn only_the_server_names_poem_and_hyper() {
     let others = [
+        "control",
         "engine",
+        "news.rs",
         "topic",
         "session.rs",
         "clock.rs",

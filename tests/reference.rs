@@ -357,7 +357,10 @@ fn write_files(folder: &Path) {
         ("more.yaml", "endpoints: [{ path: /more, body: more }]\n"),
         ("words.csv", "kind,word\nnoun,house\n"),
         ("page.html", "<p>hello</p>\n"),
-        ("chat.recording.ndjson", "{\"at\":12.5,\"text\":\"data: x\\n\\n\"}\n"),
+        (
+            "chat.recording.ndjson",
+            "{\"at\":12.5,\"text\":\"data: x\\n\\n\"}\n",
+        ),
         ("static/index.html", "<p>hello</p>\n"),
     ] {
         fs::write(folder.join(name), text).unwrap();

@@ -71,6 +71,7 @@ fn server_config(args: &ServeArgs) -> Result<(ServerConfig, Option<Certs>), u8> 
         max_header_bytes: args.limits.max_header,
         handshake_timeout: args.limits.handshake_timeout,
         h2_max_concurrent_streams: args.limits.http2_max_streams,
+        admin: args.admin.rules(),
         h2_keepalive_interval: (!keepalive.is_zero()).then_some(keepalive),
         ..ServerConfig::default()
     };

@@ -9,6 +9,7 @@ use super::LogArgs;
 use crate::clock::Mode;
 use crate::event::Event;
 use crate::scenario::{duration, time_of_day};
+use crate::server::admin::{Admin, Token};
 use crate::watch::{OnReload, Watch};
 
 /// Arguments of `mock-sse serve`.
@@ -43,6 +44,8 @@ pub struct ServeArgs {
     pub(super) farewell: Option<Event>,
     #[command(flatten)]
     pub(super) sessions: SessionArgs,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
     #[command(flatten)]
     pub(super) tls: TlsArgs,
     #[command(flatten)]
@@ -95,6 +98,26 @@ impl SessionArgs {
             ClockKind::Real => Ok(Mode::Scaled(self.time_scale)),
             ClockKind::Manual if self.time_scale == 1.0 => Ok(Mode::Manual),
             ClockKind::Manual => Err("--clock manual does not go by --time-scale: leave one out".into()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct AdminArgs {
+    /// What everybody must send who commands the server under /__mock/; without it only this machine may
+    #[arg(long, env = "MOCK_SSE_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = Token::new)]
+    pub(super) admin_token: Option<Token>,
+    /// Let nobody command the server: of /__mock/ only /__mock/health is there
+    #[arg(long, env = "MOCK_SSE_NO_ADMIN", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "admin_token")]
+    pub(super) no_admin: bool,
+}
+
+impl AdminArgs {
+    /// Who may command the server.
+    pub(super) fn rules(&self) -> Admin {
+        Admin {
+            enabled: !self.no_admin,
+            token: self.admin_token.clone(),
         }
     }
 }

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::crowd::Crowd;
+use super::parcel::{Parcel, Parcels};
 use crate::board::Board;
+use crate::event::Event;
+use crate::name::short;
+use crate::news::Happening;
 use crate::scenario::model::End;
 
 /// What a live stream is told from outside.
@@ -47,8 +52,15 @@ pub struct LiveConnection {
     pub endpoint: Arc<str>,
     /// When it came, among all messages and signals of the session.
     pub stamp: u64,
+    /// When it came, on the session's clock.
+    pub since: Duration,
+    /// The path that was asked for, without the session's name.
+    pub(super) path: OnceLock<String>,
     events: AtomicU64,
     bytes: AtomicU64,
+    /// Since when a write has been going on that the client has not taken.
+    writing: Mutex<Option<Instant>>,
+    parcels: Parcels,
     order: Mutex<Option<Order>>,
     ordered: Notify,
 }
@@ -112,6 +124,11 @@ impl Connections {
             live.order(Order::Shutdown);
         }
         self.board.changed();
+        self.board.tell(|| Happening::Connected {
+            connection: live.number,
+            endpoint: live.endpoint.clone(),
+            peer: live.peer,
+        });
         Registered {
             connections: self.clone(),
             live,
@@ -132,11 +149,27 @@ impl Connections {
             peer,
             endpoint,
             stamp: self.board.next_stamp(),
+            since: self.board.now(),
+            path: OnceLock::new(),
             events: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            writing: Mutex::new(None),
+            parcels: Parcels::default(),
             order: Mutex::new(None),
             ordered: Notify::new(),
         })
+    }
+
+    /// The open streams, in order of arrival.
+    pub fn all(&self) -> Vec<Arc<LiveConnection>> {
+        let mut all: Vec<_> = lock(&self.open).live.values().cloned().collect();
+        all.sort_by_key(|live| live.number);
+        all
+    }
+
+    /// The open stream of this number.
+    pub fn find(&self, number: u64) -> Option<Arc<LiveConnection>> {
+        lock(&self.open).live.get(&number).cloned()
     }
 
     /// How many streams are open.
@@ -192,7 +225,14 @@ impl Connections {
             open.crowds.remove(&live.endpoint);
         }
         drop(open);
+        live.parcels.close();
         self.board.changed();
+        self.board.tell(|| Happening::Disconnected {
+            connection: live.number,
+            endpoint: live.endpoint.clone(),
+            events: live.events(),
+            bytes: live.bytes(),
+        });
     }
 }
 
@@ -216,6 +256,37 @@ impl LiveConnection {
             }
             self.ordered.notified().await;
         }
+    }
+
+    /// Hands in events to be sent between those of the script; what became of them comes when they have
+    /// been written. `None`: the stream has ended.
+    pub fn hand_in(&self, events: Vec<Event>) -> Option<tokio::sync::oneshot::Receiver<Result<(), String>>> {
+        self.parcels.put(events)
+    }
+
+    /// Waits for events that are handed in. Cancel-safe.
+    pub(super) async fn handed_in(&self) -> Parcel {
+        self.parcels.next().await
+    }
+
+    /// Whether nothing has been handed in.
+    pub(super) fn has_parcels(&self) -> bool {
+        !self.parcels.is_empty()
+    }
+
+    /// The path that was asked for.
+    pub fn path(&self) -> &str {
+        self.path.get().map_or("", String::as_str)
+    }
+
+    /// A write begins, or is over.
+    pub(super) fn writes(&self, now: bool) {
+        *lock(&self.writing) = now.then(Instant::now);
+    }
+
+    /// How long (in real time) the client has not taken what is being written to it.
+    pub fn stuck_for(&self) -> Option<Duration> {
+        lock(&self.writing).map(|began| began.elapsed())
     }
 
     /// Events sent so far.
@@ -251,6 +322,12 @@ impl std::ops::Deref for Registered {
 }
 
 impl Registered {
+    /// Remembers the path that was asked for.
+    pub(super) fn asked_for(self, path: &str) -> Registered {
+        let _ = self.live.path.set(short(path).into_owned());
+        self
+    }
+
     /// Takes the stream out of the registry before its time.
     pub fn leave(&self) {
         self.connections.remove(&self.live);

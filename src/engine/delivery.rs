@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::connections::{Order, Registered};
 use super::outcome::{Outcome, Stop, failed};
 use super::outlet::{Blow, Piece};
+use super::parcel::Parcel;
 use super::player::Performance;
 use super::sink::Sink;
 use crate::plan::Source;
 use crate::scenario::model::End;
-use crate::wire::Frame;
+use crate::wire::{Frame, encode};
 
 impl Performance {
     /// How long the stream has been going on.
@@ -185,12 +186,37 @@ impl Performance {
         self.slices(sink, &mut bytes).await
     }
 
+    /// Writes events that were handed in, in the stream's style, but without its cuts.
+    pub(super) async fn insert<S: Sink>(&mut self, parcel: Parcel, sink: &mut S) -> Result<(), Stop> {
+        let Parcel { events, done } = parcel;
+        let severed = self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed());
+        if self.sized || severed {
+            let why = if self.sized {
+                "the length of its body is announced"
+            } else {
+                "a fault has cut it off"
+            };
+            let _ = done.send(Err(why.to_owned()));
+            return Ok(());
+        }
+        for event in &events {
+            let frame = Frame::new(&encode(event, self.plan.style()));
+            let now = self.worker.clock().now();
+            sink.about(Source::Relayed);
+            self.write(sink, frame, 1, now).await?;
+        }
+        // Whoever asked may have given up.
+        let _ = done.send(Ok(()));
+        Ok(())
+    }
+
     /// Writes a frame. While the client takes none of it, whatever ends the stream abruptly does so.
     async fn put<S: Sink>(&mut self, sink: &mut S, frame: &Frame) -> Result<(), Stop> {
         let outlet = self.outlet.as_ref();
         let strike = outlet.and_then(|outlet| outlet.next_end());
         let strike = strike.map(|time| self.began + time);
         let Performance { worker, live, .. } = self;
+        live.writes(true);
         let written = async {
             tokio::select! {
                 biased;
@@ -202,6 +228,7 @@ impl Performance {
             None => Some(written.await),
             Some(time) => worker.wait(Some(time), written).await,
         };
+        live.writes(false);
         match written {
             Some(Ok(())) => Ok(()),
             Some(Err(stop)) => Err(stop),

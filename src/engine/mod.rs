@@ -15,6 +15,7 @@ pub mod gate;
 pub mod memory;
 mod outcome;
 mod outlet;
+mod parcel;
 mod player;
 mod refusal;
 mod reply;
@@ -32,6 +33,7 @@ pub use outcome::{NotBegun, Outcome};
 pub use player::Performance;
 pub use reply::{Head, PROBLEM_JSON, Reply, ReplyBody, problem_body};
 
+use crate::news::Happening;
 use crate::scenario::Scenario;
 use crate::session::Session;
 use crate::wire::Frame;
@@ -119,7 +121,9 @@ impl Engine {
         self.session.topics.declare(declared(&scenario));
         self.session.clock.pin(rules.now.or(scenario.now));
         self.witness.expect(&scenario);
+        let endpoints = scenario.endpoints.len();
         self.catalog.swap(scenario);
+        self.session.board.tell(|| Happening::Reloaded { endpoints });
     }
 
     /// Whether the scenario is this session's alone.
@@ -127,8 +131,8 @@ impl Engine {
         self.own.load(Ordering::Relaxed)
     }
 
-    fn set_its_own(&self) {
-        self.own.store(true, Ordering::Relaxed);
+    fn set_its_own(&self, own: bool) {
+        self.own.store(own, Ordering::Relaxed);
     }
 
     /// The seed in force for a scenario.

@@ -290,7 +290,7 @@ impl Performance {
     /// A script that is behind its schedule never waits: what others wait for has its turn between
     /// two writes.
     async fn overhear<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        if self.waits.is_empty() || self.plan.is_mid_event() {
+        if (self.waits.is_empty() && !self.live.has_parcels()) || self.plan.is_mid_event() {
             return Ok(());
         }
         let came = self.waits.come(&self.stage, &self.live);
@@ -321,6 +321,7 @@ impl Performance {
                     .for_each(|branch| self.plan.release(*branch, elapsed));
                 Ok(())
             }
+            Came::HandedIn(parcel) => self.insert(parcel, sink).await,
             Came::Message { relay, message, live } => self.relay(relay, &message, live, sink).await,
         }
     }
@@ -375,7 +376,8 @@ impl Performance {
         let event = async {
             let came = async {
                 match deaf {
-                    true => match waits.rest().await {},
+                    true if mid_event => match waits.rest().await {},
+                    true => Came::HandedIn(waits.only_handed_in(live).await),
                     false => waits.come(stage, live).await,
                 }
             };

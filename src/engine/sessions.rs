@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::{Engine, Seed};
 use crate::clock::{Clock, Mode};
 use crate::event::Event;
+use crate::news::{Happening, News};
 use crate::scenario::Scenario;
 use crate::scenario::model::End;
 use crate::session::Session;
@@ -117,7 +118,8 @@ impl Sessions {
         let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
         let gate = Arc::<Gate>::default();
         let scenario = Arc::new(scenario);
-        let main = engine("", &scenario, Clock::new(rules.mode), &rules, &farewell, &gate);
+        let session = Session::new(Clock::new(rules.mode));
+        let main = engine("", &scenario, session, &rules, &farewell, &gate);
         Sessions {
             rules,
             farewell,
@@ -129,6 +131,11 @@ impl Sessions {
                 named: HashMap::new(),
             }),
         }
+    }
+
+    /// How time passes in a session that is told nothing else.
+    pub fn usual_mode(&self) -> Mode {
+        self.rules.mode
     }
 
     /// The session without a name.
@@ -147,6 +154,15 @@ impl Sessions {
     ///
     /// The name is none, or there are too many sessions.
     pub fn enter(&self, name: &str) -> Result<Arc<Engine>, NoSession> {
+        self.enter_on(name, self.rules.mode)
+    }
+
+    /// The same; if it is made, its time passes like this from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, or there are too many sessions.
+    pub fn enter_on(&self, name: &str, mode: Mode) -> Result<Arc<Engine>, NoSession> {
         let mut all = self.lock();
         if name.is_empty() {
             return Ok(all.main.clone());
@@ -162,7 +178,7 @@ impl Sessions {
         if all.named.len() >= self.rules.most {
             return Err(NoSession::TooMany(self.rules.most));
         }
-        let engine = self.begin(name, &all.scenario, Clock::new(self.rules.mode));
+        let engine = self.begin(name, &all.scenario, Clock::new(mode));
         let held = Held {
             engine: engine.clone(),
             used: Instant::now(),
@@ -200,6 +216,7 @@ impl Sessions {
         let found = held.is_some();
         if let Some(held) = held {
             held.engine.connections.order_all(Order::End(End::Close));
+            held.engine.session.board.news().close();
         }
         found
     }
@@ -214,7 +231,9 @@ impl Sessions {
         }) else {
             return false;
         };
-        let fresh = self.begin(name, &all.scenario, Clock::new(old.session.clock.mode()));
+        old.session.board.tell(|| Happening::Reset {});
+        let news = old.session.board.news().clone();
+        let fresh = self.begin_with(name, &all.scenario, Clock::new(old.session.clock.mode()), news);
         match all.named.get_mut(name) {
             Some(held) => held.engine = fresh,
             None => all.main = fresh,
@@ -244,8 +263,19 @@ impl Sessions {
         if engine.name.is_empty() {
             return self.swap(scenario);
         }
-        engine.set_its_own();
+        engine.set_its_own(true);
         engine.serve(Arc::new(scenario), &self.rules);
+    }
+
+    /// Gives a session the server's scenario again.
+    pub fn swap_back(&self, engine: &Engine) {
+        engine.set_its_own(false);
+        engine.serve(self.scenario(), &self.rules);
+    }
+
+    /// How long (in real time) ago a named session was last asked for.
+    pub fn idle(&self, name: &str) -> Option<Duration> {
+        self.lock().named.get(name).map(|held| held.used.elapsed())
     }
 
     /// Tells every open stream.
@@ -268,13 +298,26 @@ impl Sessions {
         self.closing.store(true, Ordering::SeqCst);
         for engine in self.lock().engines() {
             engine.connections.shut_down();
+            engine.session.board.news().close();
         }
     }
 
     fn begin(&self, name: &str, scenario: &Arc<Scenario>, clock: Arc<Clock>) -> Arc<Engine> {
-        let engine = engine(name, scenario, clock, &self.rules, &self.farewell, &self.gate);
+        self.begin_with(name, scenario, clock, Arc::default())
+    }
+
+    fn begin_with(
+        &self,
+        name: &str,
+        scenario: &Arc<Scenario>,
+        clock: Arc<Clock>,
+        news: Arc<News>,
+    ) -> Arc<Engine> {
+        let session = Session::telling(clock, news);
+        let engine = engine(name, scenario, session, &self.rules, &self.farewell, &self.gate);
         if self.closing.load(Ordering::SeqCst) {
             engine.connections.shut_down();
+            engine.session.board.news().close();
         }
         engine
     }
@@ -287,14 +330,13 @@ impl Sessions {
 fn engine(
     name: &str,
     scenario: &Arc<Scenario>,
-    clock: Arc<Clock>,
+    session: Session,
     rules: &SessionRules,
     farewell: &Option<Frame>,
     gate: &Arc<Gate>,
 ) -> Arc<Engine> {
-    clock.pin(rules.now.or(scenario.now));
+    session.clock.pin(rules.now.or(scenario.now));
     let catalog = Arc::new(Catalog::new(scenario.clone()));
-    let session = Session::new(clock);
     Arc::new(Engine::within(
         name,
         catalog,
@@ -331,93 +373,4 @@ fn is_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scenario::compile::compile;
-    use crate::scenario::diagnostic::Source;
-
-    fn scenario(body: &str) -> Scenario {
-        let source = Source::new("s.yaml", format!("endpoints: [{{ path: /, body: {body} }}]"));
-        compile(&[Arc::new(source)]).unwrap().0
-    }
-
-    fn sessions(most: usize, idle: Duration) -> Sessions {
-        let rules = SessionRules {
-            most,
-            idle,
-            mode: Mode::Manual,
-            ..SessionRules::new(Seed::Fixed(0))
-        };
-        Sessions::new(scenario("a"), rules, None)
-    }
-
-    #[tokio::test]
-    async fn a_session_is_made_once_and_ends_when_it_is_deleted() {
-        let sessions = sessions(10, Duration::ZERO);
-        let a = sessions.enter("a").unwrap();
-        assert!(Arc::ptr_eq(&a, &sessions.enter("a").unwrap()));
-        assert!(!Arc::ptr_eq(&a, &sessions.enter("b").unwrap()));
-        assert!(a.session.take_attempts("", &[("k", 1)]));
-        assert_eq!(sessions.enter("b").unwrap().session.attempt("k", ""), 1);
-        let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k");
-        assert!(sessions.delete("a") && !sessions.delete("a"));
-        assert_eq!(open.given(), Some(Order::End(End::Close)));
-        assert_eq!(sessions.enter("a").unwrap().session.attempt("k", ""), 1);
-    }
-
-    #[tokio::test]
-    async fn names_are_short_and_plain() {
-        let sessions = sessions(10, Duration::ZERO);
-        for name in ["a/b", "ä", " ", &"x".repeat(65)] {
-            assert!(
-                matches!(sessions.enter(name), Err(NoSession::BadName(_))),
-                "{name}"
-            );
-        }
-        sessions.enter(&"x".repeat(64)).unwrap();
-    }
-
-    #[tokio::test]
-    async fn when_there_are_too_many_those_go_that_nobody_uses() {
-        let sessions = sessions(2, Duration::ZERO);
-        let a = sessions.enter("a").unwrap();
-        let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k");
-        sessions.enter("b").unwrap();
-        sessions.enter("c").unwrap();
-        let names = |sessions: &Sessions| -> Vec<String> {
-            sessions.named().iter().map(|e| e.name.to_string()).collect()
-        };
-        assert_eq!(names(&sessions), ["a", "c"]);
-        let busy = sessions.enter("c").unwrap();
-        let _also = busy.connections.register(([0, 0, 0, 0], 0).into(), "k");
-        assert_eq!(sessions.enter("d").unwrap_err(), NoSession::TooMany(2));
-        drop(open);
-        sessions.enter("d").unwrap();
-        assert_eq!(names(&sessions), ["c", "d"]);
-    }
-
-    #[tokio::test]
-    async fn a_scenario_of_its_own_stays_when_the_servers_changes() {
-        let sessions = sessions(10, Duration::ZERO);
-        let (a, b) = (sessions.enter("a").unwrap(), sessions.enter("b").unwrap());
-        sessions.swap_in(&a, scenario("own"));
-        sessions.swap(scenario("new"));
-        let new = sessions.main().catalog.current();
-        assert!(Arc::ptr_eq(&b.catalog.current(), &new));
-        assert!(!Arc::ptr_eq(&a.catalog.current(), &new));
-        assert!(sessions.reset("a"));
-        assert!(Arc::ptr_eq(&sessions.enter("a").unwrap().catalog.current(), &new));
-    }
-
-    #[tokio::test]
-    async fn a_reset_ends_streams_and_begins_time_anew() {
-        let sessions = sessions(10, Duration::ZERO);
-        let old = sessions.main();
-        old.session.clock.advance(Duration::from_secs(5)).await;
-        let open = old.connections.register(([0, 0, 0, 0], 0).into(), "k");
-        assert!(sessions.reset("") && !sessions.reset("nobody"));
-        assert_eq!(open.given(), Some(Order::End(End::Close)));
-        let clock = sessions.main().session.clock.clone();
-        assert_eq!((clock.now(), clock.mode()), (Duration::ZERO, Mode::Manual));
-    }
-}
+mod tests;

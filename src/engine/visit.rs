@@ -100,10 +100,12 @@ impl Visit<'_> {
         let connections = &self.engine.connections;
         let (peer, key) = (self.request.peer, &self.endpoint.key);
         let Some(most) = most else {
-            return Ok(Some(connections.register(peer, key)));
+            let live = connections.register(peer, key);
+            return Ok(Some(live.asked_for(&self.request.path)));
         };
         let live = connections.register_within(peer, key, most);
-        live.map(Some).ok_or(Refusal::Full(most))
+        let live = live.map(|live| Some(live.asked_for(&self.request.path)));
+        live.ok_or(Refusal::Full(most))
     }
 
     /// `let`, then `set`, then `publish`: how many followers that reached, if it was done.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, select_all};
 
 use super::connections::LiveConnection;
+use super::parcel::Parcel;
 use super::stage::Stage;
 use crate::plan::{Awaiting, BranchId, Following, Wanted};
 use crate::scenario::Scenario;
@@ -62,6 +63,8 @@ pub(super) enum Came {
     Awaited(Vec<BranchId>),
     /// A relay lost messages.
     TooSlow(u64),
+    /// Events from outside the script.
+    HandedIn(Parcel),
 }
 
 impl Waits {
@@ -233,6 +236,7 @@ impl Waits {
                 Err(TooSlow { missed }) => Came::TooSlow(missed),
             },
             Some((at, stamp)) = elsewhere => self.take_awaited(at, stamp),
+            parcel = live.handed_in() => Came::HandedIn(parcel),
         }
     }
 
@@ -244,6 +248,14 @@ impl Waits {
             Poll::Pending
         })
         .await
+    }
+
+    /// For a stream whose script is over: only what is handed in is taken. Cancel-safe.
+    pub(super) async fn only_handed_in(&self, live: &LiveConnection) -> Parcel {
+        tokio::select! {
+            parcel = live.handed_in() => parcel,
+            never = self.rest() => match never {},
+        }
     }
 
     /// The branches whose wait is over: all that wait for the same as the one found.

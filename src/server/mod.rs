@@ -16,6 +16,7 @@ use crate::engine::gate::{Door, Gate};
 
 mod accept;
 mod access_log;
+pub mod admin;
 pub mod cors;
 mod exact;
 mod head;
@@ -76,6 +77,8 @@ pub struct ServerConfig {
     /// SO_SNDBUF of accepted sockets in bytes; `None` leaves it to the system. It bounds the memory
     /// a stalled client costs.
     pub send_buffer_bytes: Option<usize>,
+    /// Who may use the control API under `/__mock/`.
+    pub admin: admin::Admin,
 }
 
 impl Default for ServerConfig {
@@ -94,6 +97,7 @@ impl Default for ServerConfig {
             h2_keepalive_interval: Some(Duration::from_secs(60)),
             h2_keepalive_timeout: Duration::from_secs(20),
             send_buffer_bytes: None,
+            admin: admin::Admin::default(),
         }
     }
 }

@@ -7,12 +7,14 @@ use poem::http::header::CONTENT_LENGTH;
 use poem::{Body, Response};
 
 use super::access_log::AccessLog;
+use super::admin;
 use super::exact::{CONNECTION_SPECIFIC, Exact};
 use super::head::field;
 use super::stream::{ServerSink, StreamEnd, StreamSpec};
 use crate::engine::connections::{Order, Registered};
 use crate::engine::sink::Sink;
 use crate::engine::{Head, Performance};
+use crate::news::Listener;
 use crate::request::{Request, Version};
 use crate::scenario::model::End;
 use crate::wire::Framing;
@@ -97,6 +99,26 @@ pub(super) fn stream(
         log.ended(&outcome, events, bytes);
         (sink, outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended))
     });
+    streamed(request, head, spec, wire)
+}
+
+/// An answer that tells a session's news; no script's, and on nobody's clock.
+pub(super) fn news(request: &Request, listener: Listener, log: AccessLog) -> Response {
+    let mut head = Head::new(200, Some("text/event-stream"));
+    head.push("cache-control", "no-store");
+    let wire = Wire {
+        framing: None,
+        content_length: None,
+        close_notify: true,
+    };
+    if !has_body(request, &head) {
+        log.answered(&head, 0);
+        return full(request, head, Bytes::new(), wire);
+    }
+    streamed(request, head, admin::news::stream(listener, log), wire)
+}
+
+fn streamed(request: &Request, head: Head, spec: StreamSpec, wire: Wire) -> Response {
     let status = status(&head);
     let exact = wire.exact(head, wire.content_length);
     if request.version != Version::Http2 {

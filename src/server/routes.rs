@@ -4,21 +4,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use poem::error::ReadBodyError;
-use poem::{Endpoint, Request as PoemRequest, Response, Result};
+use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
 
 use super::Refused;
 use super::access_log::AccessLog;
+use super::admin::news;
+use super::admin::{self, Answer, Desk, Visitor};
 use super::cors;
 use super::respond::{self, Wire};
 use super::session::{self, Refusal};
 use crate::engine::sessions::Sessions;
-use crate::engine::{Engine, Head, NotBegun, Reply, ReplyBody};
+use crate::engine::{Engine, NotBegun, Reply, ReplyBody};
 use crate::request::{Request, Version};
 use crate::scenario::model::End;
 
 /// Answers everything: the server's own paths, and the scenario's.
 pub struct Routes {
     sessions: Arc<Sessions>,
+    /// Where commands are taken, if they are.
+    desk: Option<Desk>,
     /// The largest request body in bytes.
     max_body: usize,
 }
@@ -26,7 +30,19 @@ pub struct Routes {
 impl Routes {
     /// Routes to the sessions of a server.
     pub fn new(sessions: Arc<Sessions>, max_body: usize) -> Routes {
-        Routes { sessions, max_body }
+        Routes {
+            sessions,
+            desk: None,
+            max_body,
+        }
+    }
+
+    /// With the control API under `/__mock/`.
+    pub fn commanded_at(self, desk: Desk) -> Routes {
+        Routes {
+            desk: Some(desk),
+            ..self
+        }
     }
 
     /// Reads a request to its end, and delivers what `answer` replies to it in its session. Nobody is
@@ -40,37 +56,70 @@ impl Routes {
         let began = Instant::now();
         let body = request.take_body();
         let mut plain = plain(&request);
-        let entered = self.enter(&request, &mut plain);
+        let named = named(&request, &mut plain);
+        if named.is_ok() && admin::is_own(&plain.path) {
+            let visitor = Visitor::of(&plain, request.uri().authority().map(|a| a.as_str()));
+            return self.own(plain, body, visitor).await;
+        }
+        let entered = named.and_then(|()| self.enter(&plain));
         // Who is refused is told so by the rules of the session without a name.
         let engine = entered.as_ref().map_or_else(|_| self.sessions.main(), Arc::clone);
         let log = AccessLog::begin(&plain, began, &engine.connections);
-        let read = match entered {
-            Ok(_) => body
-                .into_bytes_limit(self.max_body)
-                .await
-                .map_err(|error| self.bad_body(&error)),
-            Err(refusal) => Err(refusal),
-        };
-        let reply = match read {
-            Ok(body) => {
-                plain.body = body;
-                answer(&engine, &plain)
+        let reply = match entered {
+            Ok(_) => match body.into_bytes_limit(self.max_body).await {
+                Ok(body) => {
+                    plain.body = body;
+                    engine.session.board.tell(|| news::arrived(&plain));
+                    answer(&engine, &plain)
+                }
+                Err(error) => {
+                    let (status, detail) = self.bad_body(&error);
+                    engine.refuse(plain.clone(), status, &detail)
+                }
+            },
+            // With CORS headers: a page is to see why. No session has heard of it.
+            Err((status, detail)) => {
+                let cors = engine.cors_of(&engine.catalog.current(), &plain);
+                Reply::problem(status, &detail).with_cors(cors)
             }
-            // With CORS headers: a page is to see why.
-            Err((status, detail)) => engine.refuse(plain.clone(), status, &detail),
         };
-        send(&engine, &plain, reply, log).await
+        let response = send(&engine, &plain, reply, log).await;
+        engine.session.board.tell(|| news::answered(&plain, &response));
+        response
     }
 
     /// The session that a request is meant for.
-    fn enter(&self, request: &PoemRequest, plain: &mut Request) -> Result<Arc<Engine>, Refusal> {
-        if let Some(refused) = request.extensions().get::<Refused>() {
-            return Err((refused.status, refused.detail.clone()));
-        }
-        session::take(plain)?;
+    fn enter(&self, request: &Request) -> Result<Arc<Engine>, Refusal> {
         self.sessions
-            .enter(&plain.session)
+            .enter(&request.session)
             .map_err(|no| (no.status(), no.to_string()))
+    }
+
+    /// Answers on the server's own paths: no attempt of anybody, and nothing the scenario hears of.
+    async fn own(&self, mut request: Request, body: Body, visitor: Visitor) -> Response {
+        let engine = self.sessions.main();
+        let log = AccessLog::begin(&request, Instant::now(), &engine.connections);
+        let cors = || engine.catalog.current().cors.clone();
+        let answer = match body.into_bytes_limit(self.max_body).await {
+            Ok(body) => {
+                request.body = body;
+                match (admin::health(&request), &self.desk) {
+                    (Some(health), _) => Answer::Reply(Box::new(health.with_cors(cors()))),
+                    (None, Some(desk)) => desk.answer(request.clone(), &visitor).await,
+                    (None, None) => {
+                        Answer::Reply(Box::new(Reply::problem(404, "there is only /__mock/health")))
+                    }
+                }
+            }
+            Err(error) => {
+                let (status, detail) = self.bad_body(&error);
+                Answer::Reply(Box::new(Reply::problem(status, &detail)))
+            }
+        };
+        match answer {
+            Answer::Reply(reply) => send(&engine, &request, *reply, log).await,
+            Answer::News(listener) => respond::news(&request, listener, log),
+        }
     }
 
     /// A body too large, or one that broke off.
@@ -89,17 +138,17 @@ impl Endpoint for Routes {
     type Output = Response;
 
     async fn call(&self, request: PoemRequest) -> Result<Response> {
-        Ok(self.deliver(request, reply).await)
+        let answer = |engine: &Engine, request: &Request| engine.answer(request.clone());
+        Ok(self.deliver(request, answer).await)
     }
 }
 
-/// The answer of the scenario, or of the server's own paths.
-fn reply(engine: &Engine, request: &Request) -> Reply {
-    let path = request.path.as_str();
-    if path == "/__mock" || path.starts_with("/__mock/") {
-        return own(request).with_cors(engine.catalog.current().cors.clone());
+/// Finds out which session a request is meant for, unless the transport refuses it.
+fn named(request: &PoemRequest, plain: &mut Request) -> Result<(), Refusal> {
+    match request.extensions().get::<Refused>() {
+        Some(refused) => Err((refused.status, refused.detail.clone())),
+        None => session::take(plain),
     }
-    engine.answer(request.clone())
 }
 
 /// Sends a reply when it is due.
@@ -170,27 +219,6 @@ async fn wait(engine: &Engine, after: Duration) {
         let mut worker = engine.session.clock.worker();
         let due = worker.clock().now() + after;
         worker.sleep_until(due).await;
-    }
-}
-
-/// The server's own paths.
-fn own(request: &Request) -> Reply {
-    match (request.method.as_str(), request.path.as_str()) {
-        ("GET" | "HEAD", "/__mock/health") => {
-            let body = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
-            let head = Head::new(200, Some("application/json"));
-            let body = ReplyBody::Full(format!("{body}\n").into());
-            Reply::new(head, body)
-        }
-        (_, "/__mock/health") => {
-            let mut reply = Reply::problem(405, "`/__mock/health` takes GET");
-            reply.head.push("allow", "GET, HEAD");
-            reply
-        }
-        (_, path) => Reply::problem(
-            404,
-            &format!("`{path}` is no path of the server's own; there is /__mock/health"),
-        ),
     }
 }
 

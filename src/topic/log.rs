@@ -58,6 +58,28 @@ impl Log {
         }
     }
 
+    /// Forgets all that is kept, and the last message; answers with how many were kept.
+    pub fn forget_all(&mut self) -> usize {
+        let count = self.kept.len();
+        while !self.kept.is_empty() {
+            self.forget_oldest();
+        }
+        if let Some(last) = self.last.take() {
+            self.forgotten = self.forgotten.max(last.stamp);
+        }
+        count
+    }
+
+    /// How many messages are kept.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// What is kept and was not too old by the rules of the last publishing.
+    pub fn kept_at(&self, now: Duration) -> impl Iterator<Item = &Arc<Message>> {
+        self.fresh(self.age, now)
+    }
+
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()

@@ -1,5 +1,7 @@
 //! Topics within this process.
 
+mod look;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +16,7 @@ use super::subscription::Subscription;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::event::Event;
-use crate::expr::TopicView;
+use crate::news::Happening;
 use crate::scenario::model::{Gap, History, Selector, TopicRules};
 use crate::scenario::pattern::Pattern;
 use crate::text;
@@ -108,9 +110,24 @@ impl Topics {
         &self,
         name: &str,
         rules: &TopicRules,
-        mut event: Event,
+        event: Event,
         counted: bool,
     ) -> Result<usize, PublishError> {
+        self.put(name, rules, event, counted).map(|(_, reached)| reached)
+    }
+
+    /// The same; answers with the message too.
+    ///
+    /// # Errors
+    ///
+    /// The topic would be one too many, or its name is too long.
+    pub fn put(
+        &self,
+        name: &str,
+        rules: &TopicRules,
+        mut event: Event,
+        counted: bool,
+    ) -> Result<(Arc<Message>, usize), PublishError> {
         // Encoded before the lock is taken, where that is possible.
         let ready = (!counted).then(|| Frame::new(&encode(&event, &Style::STANDARD)));
         let mut world = lock(&self.shared.world);
@@ -148,7 +165,13 @@ impl Topics {
             waker.wake();
         }
         self.shared.board.changed();
-        Ok(reached)
+        self.shared.board.tell(|| Happening::Published {
+            topic: message.topic.clone(),
+            number: message.number,
+            id: message.event.id.as_ref().map(|id| text::from_bytes(id)),
+            reached,
+        });
+        Ok((message, reached))
     }
 
     /// Follows topics, each once however often it is named; what is missed from `start` on comes
@@ -184,32 +207,12 @@ impl Topics {
         })
     }
 
-    /// The stamp of the topic's last message.
-    pub fn published(&self, name: &str) -> Option<u64> {
-        self.look(name, |topic| topic.log.last.as_ref().map(|last| last.stamp))
-    }
-
     fn look<T: Default>(&self, name: &str, f: impl FnOnce(&Topic) -> T) -> T {
         lock(&self.shared.world)
             .topics
             .get(name)
             .map(f)
             .unwrap_or_default()
-    }
-}
-
-impl TopicView for Topics {
-    fn clients(&self, topic: &str) -> u64 {
-        self.look(topic, |t| t.followers.len() as u64)
-    }
-
-    fn count(&self, topic: &str) -> u64 {
-        self.look(topic, |t| t.log.count)
-    }
-
-    fn last(&self, topic: &str) -> Option<String> {
-        let last = self.look(topic, |t| t.log.last.clone())?;
-        last.event.data.as_ref().map(|data| text::from_bytes(data))
     }
 }
 

@@ -25,6 +25,21 @@ pub struct Message {
     pub frame: Frame,
 }
 
+/// A topic as it is at the moment.
+#[derive(Debug, Clone)]
+pub struct TopicState {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many follow it.
+    pub followers: usize,
+    /// How many messages there have been.
+    pub count: u64,
+    /// How many of them are kept.
+    pub kept: usize,
+    /// The last one.
+    pub last: Option<Arc<Message>>,
+}
+
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a> {

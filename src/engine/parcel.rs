@@ -1,0 +1,83 @@
+//! Events that are handed in to an open stream from outside, to be sent between those of its script.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::event::Event;
+
+/// Events that are sent as one.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    /// In this order.
+    pub(super) events: Vec<Event>,
+    /// Told once they are written, or why they cannot be.
+    pub(super) done: oneshot::Sender<Result<(), String>>,
+}
+
+/// What has been handed in to one stream and not been taken up.
+#[derive(Debug, Default)]
+pub(super) struct Parcels {
+    waiting: Mutex<Waiting>,
+    came: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    parcels: VecDeque<Parcel>,
+    closed: bool,
+}
+
+impl Parcels {
+    /// Hands in; `None` if the stream has ended. If it ends before they are written, the answer is that
+    /// the sender is gone.
+    pub(super) fn put(&self, events: Vec<Event>) -> Option<oneshot::Receiver<Result<(), String>>> {
+        let (done, answer) = oneshot::channel();
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return None;
+        }
+        waiting.parcels.push_back(Parcel { events, done });
+        drop(waiting);
+        self.came.notify_one();
+        Some(answer)
+    }
+
+    /// The next parcel that somebody still waits for. Cancel-safe.
+    pub(super) async fn next(&self) -> Parcel {
+        loop {
+            let came = self.came.notified();
+            if let Some(parcel) = self.take() {
+                return parcel;
+            }
+            came.await;
+        }
+    }
+
+    /// Whoever no longer waits for the answer has been told that nothing was sent.
+    fn take(&self) -> Option<Parcel> {
+        let mut waiting = self.lock();
+        while let Some(parcel) = waiting.parcels.pop_front() {
+            if !parcel.done.is_closed() {
+                return Some(parcel);
+            }
+        }
+        None
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().parcels.is_empty()
+    }
+
+    /// The stream has ended.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.parcels.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,144 @@
+//! Sessions are made, listed, begun anew and ended by commands.
+
+mod commands;
+mod support;
+
+use commands::{ask, done, refused, tell};
+use serde_json::{Value as Json, json};
+use support::{Server, serve};
+
+const YAML: &str = "
+topics: { chat: { history: 10 } }
+endpoints:
+  - path: /n
+    attempts: [{ body: first }, { body: later }]
+  - path: /tick
+    stream: [{ data: '{{ seq }}' }, { data: '{{ seq }}', every: 5s }]
+  - path: /say
+    method: POST
+    publish: chat
+";
+
+fn names(server: &Server) -> Vec<Json> {
+    let all = done(ask(server, "GET", "/__mock/sessions"));
+    let all = all["sessions"].as_array().unwrap().clone();
+    all.into_iter().map(|session| session["name"].clone()).collect()
+}
+
+#[test]
+fn a_session_may_have_a_manual_clock_from_its_beginning() {
+    let server = serve(YAML, &["--no-tls"]);
+    let wish = json!({ "clock": "manual", "now": "2026-01-01T00:00:00Z" });
+    let made = done(tell(&server, "PUT", "/__mock/sessions/a", wish.clone()));
+    assert_eq!(
+        (&made["name"], &made["clock"]["mode"]),
+        (&json!("a"), &json!("manual"))
+    );
+    assert_eq!(made["clock"]["wall"], "2026-01-01T00:00:00.000Z");
+    let mut stream = server.open("/~a/tick", &[]);
+    assert_eq!(stream.field("data"), "1");
+    done(tell(
+        &server,
+        "POST",
+        "/~a/__mock/clock/advance",
+        json!({ "by": "5s" }),
+    ));
+    assert_eq!(stream.field("data"), "2");
+    // By header as well.
+    let answer = server.send("GET", "/__mock/clock", &[("x-mock-session", "a")], b"");
+    assert_eq!(done(commands::read(answer))["now_ms"], 5000.0);
+    assert_eq!(done(ask(&server, "GET", "/__mock/clock"))["mode"], "real");
+    // Again it is what it is, but its clock cannot change any more.
+    let (status, _) = refused(tell(
+        &server,
+        "PUT",
+        "/__mock/sessions/a",
+        json!({ "clock": "real" }),
+    ));
+    assert_eq!(status, 409);
+    assert_eq!(
+        done(tell(&server, "PUT", "/__mock/sessions/a", json!({})))["open"],
+        1
+    );
+}
+
+#[test]
+fn sessions_are_listed_and_end_when_they_are_deleted() {
+    let server = serve(YAML, &["--no-tls"]);
+    assert_eq!(names(&server), [""]);
+    assert_eq!(
+        (server.get("/~b/n").body, server.get("/~b/n").body),
+        ("first".into(), "later".into())
+    );
+    let mut stream = server.open("/~a/tick", &[]);
+    assert_eq!(stream.field("data"), "1");
+    assert_eq!(names(&server), ["", "a", "b"]);
+    let shown = done(ask(&server, "GET", "/__mock/sessions/a"));
+    assert_eq!(
+        (&shown["open"], &shown["own_scenario"]),
+        (&json!(1), &json!(false))
+    );
+    assert!(shown["idle_ms"].as_f64().is_some());
+    assert_eq!(
+        done(ask(&server, "DELETE", "/__mock/sessions/a")),
+        json!({ "deleted": "a" })
+    );
+    assert_eq!(stream.event(), None);
+    assert_eq!(names(&server), ["", "b"]);
+    for method in ["GET", "DELETE"] {
+        let (status, detail) = refused(ask(&server, method, "/__mock/sessions/a"));
+        assert_eq!(status, 404);
+        assert!(detail.contains("no session `a`"), "{detail}");
+    }
+    let (status, _) = refused(tell(&server, "PUT", "/__mock/sessions/a%2Fb", json!({})));
+    assert_eq!(status, 400);
+    let (status, _) = refused(tell(
+        &server,
+        "PUT",
+        "/__mock/sessions/z",
+        json!({ "clock": "real", "scale": 3 }),
+    ));
+    assert_eq!((status, names(&server).len()), (400, 2));
+}
+
+#[test]
+fn a_reset_begins_one_session_or_all_anew() {
+    let server = serve(YAML, &["--no-tls"]);
+    for prefix in ["", "/~a"] {
+        assert_eq!(server.get(&format!("{prefix}/n")).body, "first");
+        server.post(&format!("{prefix}/say"), "{\"a\":1}");
+    }
+    let mut stream = server.open("/tick", &[]);
+    assert_eq!(stream.field("data"), "1");
+    assert_eq!(
+        done(ask(&server, "POST", "/__mock/reset")),
+        json!({ "reset": [""] })
+    );
+    assert_eq!(stream.event(), None);
+    assert_eq!(server.get("/n").body, "first");
+    assert_eq!(server.get("/~a/n").body, "later");
+    assert_eq!(
+        done(ask(&server, "GET", "/__mock/topics"))["topics"][0]["count"],
+        0
+    );
+    assert_eq!(
+        done(ask(&server, "GET", "/~a/__mock/topics"))["topics"][0]["count"],
+        1
+    );
+    assert_eq!(
+        done(ask(&server, "POST", "/__mock/reset?all=true")),
+        json!({ "reset": ["", "a"] })
+    );
+    assert_eq!(server.get("/~a/n").body, "first");
+}
+
+#[test]
+fn commands_are_nobodys_attempts() {
+    let yaml =
+        "endpoints: [{ path: '/{rest...}', method: ANY, attempts: [{ body: first }, { body: later }] }]";
+    let server = serve(yaml, &["--no-tls"]);
+    for _ in 0..3 {
+        done(ask(&server, "GET", "/__mock/clock"));
+    }
+    assert_eq!(server.get("/x").body, "first");
+}
