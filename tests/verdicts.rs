@@ -534,7 +534,7 @@ fn the_verdict_comes_as_json_and_as_junit_too() {
     let verdict = play.judge.verdict(ms(3000), false);
     assert_eq!((verdict.word(), verdict.decided()), ("failed", true));
     play.said("all", &report::text(&verdict));
-    play.said("all-junit", &report::junit(&verdict, "shop"));
+    play.said("all-junit", &report::junit(&[("shop", &verdict)]));
     let json = report::json(&verdict);
     let first = &json["expectations"][0];
     let expected = serde_json::json!([{

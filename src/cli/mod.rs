@@ -11,6 +11,7 @@ mod play;
 mod record;
 mod serve;
 mod serve_args;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -163,6 +163,9 @@ async fn serve(
     server: ServerConfig,
     certs: Option<Certs>,
 ) -> u8 {
+    if let Err(why) = args.proof.check(&scenario) {
+        return usage(why);
+    }
     let sessions = match session_rules(&args) {
         Ok(rules) => rules,
         Err(why) => return usage(why),
@@ -215,7 +218,7 @@ async fn serve(
         return code;
     }
     drop(current);
-    until_signalled(running, signals, args.drain).await
+    until_over(running, signals, &args).await
 }
 
 fn announce(args: &ServeArgs, banner: &Banner) -> Result<(), u8> {
@@ -284,8 +287,18 @@ fn report(reload: Reload) {
     }
 }
 
-async fn until_signalled(running: Running, mut signals: Signals, drain: Duration) -> u8 {
-    signals.stop(&running).await;
+async fn until_over(running: Running, mut signals: Signals, args: &ServeArgs) -> u8 {
+    tokio::select! {
+        () = signals.stop(&running) => {}
+        () = args.proof.decided(&running) => {}
+    }
+    // Before streams are ended: that is none of the clients' doing.
+    let code = args.proof.conclude(&running);
+    shut_down(running, signals, args.drain).await;
+    code
+}
+
+async fn shut_down(running: Running, mut signals: Signals, drain: Duration) {
     let open = running.sessions.open_streams();
     tracing::info!(
         open,
@@ -303,7 +316,6 @@ async fn until_signalled(running: Running, mut signals: Signals, drain: Duration
         }
         () = signals.again() => tracing::warn!("stopped at once"),
     }
-    0
 }
 
 struct Signals {

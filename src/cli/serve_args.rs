@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::LogArgs;
+use super::verify::VerifyArgs;
 use crate::clock::Mode;
 use crate::event::Event;
 use crate::scenario::{duration, time_of_day};
@@ -44,6 +45,8 @@ pub struct ServeArgs {
     pub(super) farewell: Option<Event>,
     #[command(flatten)]
     pub(super) sessions: SessionArgs,
+    #[command(flatten)]
+    pub(super) proof: VerifyArgs,
     #[command(flatten)]
     pub(super) admin: AdminArgs,
     #[command(flatten)]

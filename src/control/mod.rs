@@ -1,6 +1,7 @@
 //! What can be commanded while a server runs, without HTTP: plain requests in, plain answers out.
 //!
 //! - `clock`, `connections`, `topics`, `world` (signals, state), `scenario`, `sessions`: what there is
+//! - `journal`, `verify`: what clients did, and whether that was right
 //! - `event`: an event as it is commanded; `time`: spans of time in requests and answers
 //! - `failure`: why a command was not carried out
 //!
@@ -10,10 +11,12 @@ pub mod clock;
 pub mod connections;
 pub mod event;
 mod failure;
+pub mod journal;
 pub mod scenario;
 pub mod sessions;
 mod time;
 pub mod topics;
+pub mod verify;
 pub mod world;
 
 use std::future::Future;

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::catalog::Catalog;
 use super::connections::Order;
 use super::gate::Gate;
@@ -95,6 +97,8 @@ pub struct Sessions {
     farewell: Option<Frame>,
     gate: Arc<Gate>,
     closing: AtomicBool,
+    /// The session without a name has begun anew.
+    renewed: watch::Sender<()>,
     all: Mutex<All>,
 }
 
@@ -125,6 +129,7 @@ impl Sessions {
             farewell,
             gate,
             closing: AtomicBool::new(false),
+            renewed: watch::Sender::new(()),
             all: Mutex::new(All {
                 scenario,
                 main,
@@ -141,6 +146,11 @@ impl Sessions {
     /// The session without a name.
     pub fn main(&self) -> Arc<Engine> {
         self.lock().main.clone()
+    }
+
+    /// Changes when the session without a name begins anew.
+    pub fn renewed(&self) -> watch::Receiver<()> {
+        self.renewed.subscribe()
     }
 
     /// Whether new connections are let in.
@@ -236,7 +246,10 @@ impl Sessions {
         let fresh = self.begin_with(name, &all.scenario, Clock::new(old.session.clock.mode()), news);
         match all.named.get_mut(name) {
             Some(held) => held.engine = fresh,
-            None => all.main = fresh,
+            None => {
+                all.main = fresh;
+                self.renewed.send_replace(());
+            }
         }
         drop(all);
         old.connections.order_all(Order::End(End::Close));

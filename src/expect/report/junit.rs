@@ -3,23 +3,32 @@
 use std::fmt::Write as _;
 
 use super::text::{details, title};
-use crate::expect::{State, Verdict};
+use crate::expect::{Judged, State, Verdict};
 
-/// One test case for each expectation, in a suite of this name. What is open counts as skipped.
-pub fn junit(verdict: &Verdict, suite: &str) -> String {
-    let all = &verdict.expectations;
+/// A suite for each verdict, by its name, with a test case for each expectation. What is open counts as
+/// skipped.
+pub fn junit(suites: &[(&str, &Verdict)]) -> String {
+    let all: Vec<&Judged> = suites.iter().flat_map(|(_, v)| &v.expectations).collect();
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(out, "<testsuites {}>", counts(&all));
+    for (name, verdict) in suites {
+        suite(&mut out, &escaped(name), verdict);
+    }
+    out + "</testsuites>\n"
+}
+
+fn counts(all: &[&Judged]) -> String {
     let count = |state| all.iter().filter(|judged| judged.state == state).count();
     let (failures, skipped) = (count(State::Failed), count(State::Open));
-    let counts = format!(
+    format!(
         "tests=\"{}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\"",
         all.len()
-    );
-    let suite = escaped(suite);
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        out,
-        "<testsuites {counts}>\n  <testsuite name=\"{suite}\" {counts}>"
-    );
+    )
+}
+
+fn suite(out: &mut String, suite: &str, verdict: &Verdict) {
+    let all: Vec<&Judged> = verdict.expectations.iter().collect();
+    let _ = writeln!(out, "  <testsuite name=\"{suite}\" {}>", counts(&all));
     for judged in all {
         let name = escaped(&format!("{} - {}", judged.number, title(judged)));
         let came = escaped(judged.came.as_deref().unwrap_or_default());
@@ -36,7 +45,7 @@ pub fn junit(verdict: &Verdict, suite: &str) -> String {
             }
         };
     }
-    out + "  </testsuite>\n</testsuites>\n"
+    *out += "  </testsuite>\n";
 }
 
 /// Text as it may stand in attributes and elements; what XML 1.0 (§2.2) cannot hold becomes U+FFFD.

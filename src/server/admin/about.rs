@@ -113,6 +113,7 @@ fn events() -> Route {
         answer: ("text/event-stream", |generator| {
             generator.subschema_for::<String>()
         }),
+        also: None,
         run: Box::new(|call| {
             Box::pin(async move {
                 call.query::<NoQuery>()?;

@@ -32,13 +32,13 @@ impl Call {
         self.captures.first().map_or("", String::as_str)
     }
 
-    /// The number that the path captures.
+    /// The number that the path captures: of a connection, or of a request.
     pub(super) fn number(&self) -> Result<u64, Failure> {
         let text = self.name();
         text.parse().map_err(|_| {
             let text = crate::name::short(text);
             Failure::Missing(format!(
-                "`{text}` is no connection's number: see GET /__mock/connections"
+                "`{text}` is no number: /__mock/connections lists those of connections, /__mock/journal those of requests"
             ))
         })
     }

@@ -1,7 +1,7 @@
 //! The control API under `/__mock/`: who may use it, what its paths do, and its description.
 //!
 //! - `access`: who may; pure
-//! - `table`: what a path is made of; `paths` and `about`: all of them; `call`: a request on its way to
+//! - `table`: what a path is made of; `paths`, `proof` and `about`: all of them; `call`: a request on its way to
 //!   its command
 //! - `openapi`: the description, made of the same table; `news`: what happens, as a stream
 //!
@@ -13,6 +13,7 @@ mod call;
 pub(super) mod news;
 mod openapi;
 mod paths;
+mod proof;
 mod table;
 
 use std::sync::Arc;
@@ -122,11 +123,15 @@ pub(super) fn health(request: &Request) -> Option<Reply> {
 }
 
 fn json(status: u16, body: &impl serde::Serialize) -> Reply {
-    let mut text = serde_json::to_string(body).expect("an answer is plain data");
-    text.push('\n');
-    let mut head = Head::new(status, Some("application/json"));
+    let mut body = serde_json::to_string(body).expect("an answer is plain data");
+    body.push('\n');
+    text(status, "application/json", body)
+}
+
+fn text(status: u16, media: &str, body: String) -> Reply {
+    let mut head = Head::new(status, Some(media));
     head.push("cache-control", "no-store");
-    Reply::new(head, ReplyBody::Full(text.into()))
+    Reply::new(head, ReplyBody::Full(body.into()))
 }
 
 fn refused(denied: &Denied) -> Reply {

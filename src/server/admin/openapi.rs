@@ -54,13 +54,13 @@ pub(super) fn document(table: &[Route]) -> Json {
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Json {
     let (media, schema) = route.answer;
-    let answer = schema(generator);
+    let answer = json!({ media: { "schema": schema(generator) } });
     let mut operation = json!({
         "operationId": name(route),
         "summary": route.about,
         "parameters": parameters(route, generator),
         "responses": {
-            "200": { "description": "Done.", "content": { media: { "schema": answer } } },
+            "200": { "description": "Done.", "content": answer },
             "default": {
                 "description": "Not done; `detail` says why, and what to do.",
                 "content": {
@@ -69,6 +69,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Json {
             },
         },
     });
+    if let Some((status, about)) = route.also {
+        operation["responses"][status.to_string()] = json!({ "description": about, "content": answer });
+    }
     if let Some((media, schema)) = route.body {
         let schema = schema(generator);
         operation["requestBody"] = json!({ "required": true, "content": { media: { "schema": schema } } });

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::about::about;
 use super::call::{Call, EventOrText, InJson, NoBody, NoQuery, Yaml};
+use super::proof::proof;
 use super::table::{Answered, Route, route};
 use crate::control::PATIENCE;
 use crate::control::clock::{self, Advance, Advanced, ClockState, SetClock, Timeout};
@@ -47,7 +48,7 @@ answered!(
 /// The table.
 pub(super) fn table() -> &'static [Route] {
     static TABLE: LazyLock<Vec<Route>> = LazyLock::new(|| {
-        let rooms = [about(), serving(), time(), streams(), shared(), apart()];
+        let rooms = [about(), serving(), time(), streams(), proof(), shared(), apart()];
         rooms.into_iter().flatten().collect()
     });
     &TABLE

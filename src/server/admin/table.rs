@@ -37,6 +37,8 @@ pub(super) struct Route {
     pub(super) body: Option<(&'static str, SchemaOf)>,
     /// The media type and shape of its answer.
     pub(super) answer: (&'static str, SchemaOf),
+    /// Another status of an answer of this shape, and what it means.
+    pub(super) also: Option<(u16, &'static str)>,
     pub(super) run: Box<dyn Fn(Call) -> Future1 + Send + Sync>,
 }
 
@@ -83,6 +85,7 @@ where
         query: Q::json_schema,
         body: B::MEDIA.map(|media| (media, B::schema as SchemaOf)),
         answer: ("application/json", |generator| generator.subschema_for::<A>()),
+        also: None,
         run: Box::new(run),
     }
 }
