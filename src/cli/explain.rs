@@ -45,6 +45,10 @@ pub(super) fn run(args: &ExplainArgs) -> u8 {
             suggest(path, &all)
         ));
     };
+    let explained = match args.path {
+        Some(_) => explained,
+        None => crate::expect::explain(&scenario, explained),
+    };
     match args.format {
         Format::Json => say(format_args!("{explained:#}")),
         Format::Text => say(to_text(&explained).trim_end()),

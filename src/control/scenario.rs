@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::failure::findings;
 use super::{Control, Failure, Finding};
 use crate::engine::Engine;
+use crate::expect;
 use crate::scenario::explain::explain;
 use crate::scenario::load::{Origin, Outcome, load};
 use crate::scenario::model::{Endpoint as Model, Methods};
@@ -134,10 +135,12 @@ impl Control {
             Origin::Paths(paths) => paths.iter().map(|path| path.display().to_string()).collect(),
             Origin::BuiltIn | Origin::Text(_) => Vec::new(),
         };
+        let scenario = engine.catalog.current();
+        let explained = explain(&scenario, None).unwrap_or(Json::Null);
         InForce {
             from: self.from(engine),
             files,
-            scenario: explain(&engine.catalog.current(), None).unwrap_or(Json::Null),
+            scenario: expect::explain(&scenario, explained),
         }
     }
 

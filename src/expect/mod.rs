@@ -15,8 +15,20 @@ mod verdict;
 mod watch;
 mod words;
 
+use serde_json::Value as Json;
+
 pub use crate::journal::By;
+use crate::scenario::Scenario;
 pub use judge::{Answered, Arrival, Ended, Judge};
 pub use line::Line;
 pub use verdict::{Judged, State, Verdict};
 pub use words::sentence;
+
+/// What `explain` says of a scenario, with its expectations in words added.
+pub fn explain(scenario: &Scenario, mut explained: Json) -> Json {
+    if !scenario.expect.is_empty() {
+        let sentences: Vec<String> = scenario.expect.iter().map(sentence).collect();
+        explained["expect"] = sentences.into();
+    }
+    explained
+}

@@ -19,8 +19,20 @@ pub struct Server {
     pub child: Child,
     pub port: u16,
     pub banner: String,
+    pub rest: Rest,
     pub log: Log,
     pub folder: tempfile::TempDir,
+}
+
+/// What the server says on standard output after the banner.
+pub struct Rest(std::thread::JoinHandle<String>);
+
+impl Rest {
+    /// All of it, once the server has ended.
+    pub fn read_to_end(&mut self) -> String {
+        let done = std::thread::spawn(String::new);
+        std::mem::replace(&mut self.0, done).join().unwrap()
+    }
 }
 
 /// The server's standard error, line by line as it comes.
@@ -130,7 +142,11 @@ pub fn serve_in(folder: tempfile::TempDir, args: &[&str]) -> Server {
             panic!("the server did not start:\n{banner}{}", log.text());
         }
     }
-    std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let rest = Rest(std::thread::spawn(move || {
+        let mut said = String::new();
+        let _ = stdout.read_to_string(&mut said);
+        said
+    }));
     let at = banner.find("http://localhost:").expect("an address") + "http://localhost:".len();
     let port = banner[at..]
         .chars()
@@ -142,6 +158,7 @@ pub fn serve_in(folder: tempfile::TempDir, args: &[&str]) -> Server {
         child,
         port,
         banner,
+        rest,
         log,
         folder,
     }

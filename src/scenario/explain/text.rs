@@ -23,6 +23,7 @@ pub fn to_text(explained: &Json) -> String {
     };
     for (key, value) in map {
         match value {
+            Json::Array(sentences) if key == "expect" => expectations(&mut out, sentences),
             Json::Array(blocks) => {
                 for block in blocks.iter().filter_map(Json::as_object) {
                     self::block(&mut out, block);
@@ -32,6 +33,14 @@ pub fn to_text(explained: &Json) -> String {
         }
     }
     out
+}
+
+/// What the client should do.
+fn expectations(out: &mut String, sentences: &[Json]) {
+    out.push_str("\nexpect:\n");
+    for (at, sentence) in sentences.iter().enumerate() {
+        let _ = writeln!(out, "  {}. {}", at + 1, plain(sentence));
+    }
 }
 
 /// An endpoint or a topic.
