@@ -14,6 +14,7 @@ topics: { chat: { history: 5 } }
 endpoints:
   - path: /sse
     stream: [{ data: hello }, { end: hold }]
+expect: [{ request: GET /sse }]
 ";
 
 /// Everything once, so that every answer is one that succeeds: what is asked, and of which path.
@@ -109,6 +110,10 @@ const TOUR: &[(&str, &str, &str, &str)] = &[
         "/__mock/topics/chat",
         r#"{"id":"counter","event":"e","data":[1]}"#,
     ),
+    ("GET", "/__mock/journal", "/__mock/journal?count=1&wait=20s", ""),
+    ("GET", "/__mock/journal/{number}", "/__mock/journal/1", ""),
+    ("GET", "/__mock/verify", "/__mock/verify", ""),
+    ("DELETE", "/__mock/journal", "/__mock/journal", ""),
     ("GET", "/__mock/topics", "/__mock/topics", ""),
     ("GET", "/__mock/topics/{name}", "/__mock/topics/chat", ""),
     ("DELETE", "/__mock/topics/{name}", "/__mock/topics/chat", ""),
@@ -199,6 +204,19 @@ fn every_answer_is_as_described_and_nothing_is_described_that_is_not_there() {
             );
         }
         assert!(seen.insert((pattern.to_string(), method.to_lowercase())));
+    }
+    for path in [
+        "/__mock/journal.ndjson",
+        "/__mock/verify.txt",
+        "/__mock/verify.xml",
+    ] {
+        let operation = &document["paths"][path]["get"]["responses"];
+        let media = operation["200"]["content"].as_object().unwrap();
+        let answer = server.get(path);
+        let kind = answer.header("content-type").unwrap();
+        assert!(media.contains_key(kind), "{path}: {kind}");
+        assert!(answer.status == 200 || operation[answer.status.to_string()].is_object());
+        seen.insert((path.into(), "get".into()));
     }
     // The one that answers with a stream; control_events.rs knows more about it.
     seen.insert(("/__mock/events".into(), "get".into()));
