@@ -138,7 +138,7 @@ endpoints:
     let answer = tell(
         &server,
         "POST",
-        "/__mock/clock/advance?timeout=300ms",
+        "/__mock/clock/advance?timeout=3s",
         json!({ "by": "1h" }),
     );
     let (status, detail) = refused(answer);
