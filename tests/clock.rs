@@ -48,8 +48,8 @@ endpoints:
     throttle: { delay: 2s }
     stream: [{ data: a }, { data: b, after: 5s }]
   - path: /slow
-    throttle: { rate: 8 }
-    stream: [{ raw: 'eight b eight b eight b ' }, { end: hold }]
+    throttle: { rate: 4 }
+    stream: [{ raw: abcd }, { end: hold }]
   - path: /stalls
     faults: [{ after: { time: 30s }, stall: 5s }]
     stream: [{ data: a, every: 8s, times: 5 }]
@@ -205,6 +205,11 @@ const TIMELINES: &[Timeline] = &[
         Then::Over,
     ),
     (
+        "/slow",
+        &[(0, "a"), (250, "b"), (500, "c"), (750, "d")],
+        Then::Open,
+    ),
+    (
         "/stalls",
         &[
             (8000, "data: a\n\n"),
@@ -308,34 +313,6 @@ fn to_next_goes_step_by_step() {
             assert_eq!(to_next(&server, &session), 0.0, "{path}: nothing is left");
         }
     }
-}
-
-#[test]
-fn a_slow_network_goes_by_the_clock() {
-    let server = by_hand();
-    let mut tap = Tap::open(server.port, "/slow");
-    let mut text = String::new();
-    let mut seen = vec![read_now(&mut tap)];
-    for _ in 0..4 {
-        advance(&server, "", json!("1s"));
-        seen.push(read_now(&mut tap));
-    }
-    seen.iter().for_each(|part| text += part);
-    assert_eq!(text, "eight b eight b eight b ", "{seen:?}");
-    // Eight bytes a second, whatever the real time: never more in an advance of a second.
-    assert!(seen.iter().all(|part| part.len() <= 8), "{seen:?}");
-    assert_eq!(seen[4], "", "{seen:?}");
-}
-
-/// What has come so far.
-fn read_now(tap: &mut Tap) -> String {
-    let mut text = String::new();
-    while !is_silent(&tap.0) {
-        let mut part = [0; 64];
-        let count = tap.0.read(&mut part).unwrap();
-        text += std::str::from_utf8(&part[..count]).unwrap();
-    }
-    text
 }
 
 #[test]
