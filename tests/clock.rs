@@ -507,6 +507,27 @@ fn a_reload_moves_the_time_of_day_only_if_it_says_another() {
 }
 
 #[test]
+fn a_session_given_a_time_of_day_begins_anew_at_it() {
+    let server = serve(TIMED, &["--no-tls"]);
+    let wish = json!({ "clock": "manual", "now": "2030-05-06T07:08:09Z" });
+    done(tell(&server, "PUT", "/__mock/sessions/a", wish));
+    for _ in 0..2 {
+        assert_eq!(server.get("/~a/time").body, "1904281689000");
+        advance(&server, "/~a", json!("1h"));
+        assert_eq!(server.get("/~a/time").body, "1904285289000");
+        // What it is told later is not how it began.
+        done(tell(
+            &server,
+            "PUT",
+            "/~a/__mock/clock",
+            json!({ "now": "2026-01-01T00:00:00Z" }),
+        ));
+        assert_eq!(server.get("/~a/time").body, NEW_YEAR.to_string());
+        done(ask(&server, "POST", "/~a/__mock/reset"));
+    }
+}
+
+#[test]
 fn clocks_that_cannot_be_are_refused_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let manual = [("MOCK_SSE_CLOCK", "manual")];
