@@ -126,8 +126,8 @@ impl Control {
         if wish.is_empty() {
             return Ok(self.shown(&self.sessions.enter(name)?));
         }
-        let (mode, _) = wish.checked(before)?;
-        let engine = self.sessions.enter_on(name, mode)?;
+        let (mode, now) = wish.checked(before)?;
+        let engine = self.sessions.enter_on(name, mode, now)?;
         clock::set(&engine, &wish)?;
         Ok(self.shown(&engine))
     }

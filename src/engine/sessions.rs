@@ -113,6 +113,8 @@ struct All {
 #[derive(Debug)]
 struct Held {
     engine: Arc<Engine>,
+    /// The time of day at which it begins, if it was given one of its own.
+    now: Option<u64>,
     used: Instant,
 }
 
@@ -164,15 +166,16 @@ impl Sessions {
     ///
     /// The name is none, or there are too many sessions.
     pub fn enter(&self, name: &str) -> Result<Arc<Engine>, NoSession> {
-        self.enter_on(name, self.rules.mode)
+        self.enter_on(name, self.rules.mode, None)
     }
 
-    /// The same; if it is made, its time passes like this from its beginning.
+    /// The same; if it is made, its time passes like this from its beginning, which is at this time of
+    /// day (in milliseconds since 1970) if one is said; so it is after each reset.
     ///
     /// # Errors
     ///
     /// The name is none, or there are too many sessions.
-    pub fn enter_on(&self, name: &str, mode: Mode) -> Result<Arc<Engine>, NoSession> {
+    pub fn enter_on(&self, name: &str, mode: Mode, now: Option<u64>) -> Result<Arc<Engine>, NoSession> {
         let mut all = self.lock();
         if name.is_empty() {
             return Ok(all.main.clone());
@@ -188,9 +191,10 @@ impl Sessions {
         if all.named.len() >= self.rules.most {
             return Err(NoSession::TooMany(self.rules.most));
         }
-        let engine = self.begin(name, &all.scenario, Clock::new(mode));
+        let engine = self.begin(name, &all.scenario, Clock::new(mode), now, Arc::default());
         let held = Held {
             engine: engine.clone(),
+            now,
             used: Instant::now(),
         };
         all.named.insert(engine.name.clone(), held);
@@ -235,15 +239,16 @@ impl Sessions {
     /// time are as at the beginning, and the scenario is the server's. False if there is none.
     pub fn reset(&self, name: &str) -> bool {
         let mut all = self.lock();
-        let Some(old) = (match name {
-            "" => Some(all.main.clone()),
-            name => all.named.get(name).map(|held| held.engine.clone()),
+        let Some((old, now)) = (match name {
+            "" => Some((all.main.clone(), None)),
+            name => all.named.get(name).map(|held| (held.engine.clone(), held.now)),
         }) else {
             return false;
         };
         old.session.board.tell(|| Happening::Reset {});
         let news = old.session.board.news().clone();
-        let fresh = self.begin_with(name, &all.scenario, Clock::new(old.session.clock.mode()), news);
+        let clock = Clock::new(old.session.clock.mode());
+        let fresh = self.begin(name, &all.scenario, clock, now, news);
         match all.named.get_mut(name) {
             Some(held) => held.engine = fresh,
             None => {
@@ -315,19 +320,19 @@ impl Sessions {
         }
     }
 
-    fn begin(&self, name: &str, scenario: &Arc<Scenario>, clock: Arc<Clock>) -> Arc<Engine> {
-        self.begin_with(name, scenario, clock, Arc::default())
-    }
-
-    fn begin_with(
+    fn begin(
         &self,
         name: &str,
         scenario: &Arc<Scenario>,
         clock: Arc<Clock>,
+        now: Option<u64>,
         news: Arc<News>,
     ) -> Arc<Engine> {
         let session = Session::telling(clock, news);
         let engine = engine(name, scenario, session, &self.rules, &self.farewell, &self.gate);
+        if now.is_some() {
+            engine.session.clock.pin(now);
+        }
         if self.closing.load(Ordering::SeqCst) {
             engine.connections.shut_down();
             engine.session.board.news().close();

@@ -88,3 +88,18 @@ async fn a_reset_ends_streams_and_begins_time_anew() {
     let clock = sessions.main().session.clock.clone();
     assert_eq!((clock.now(), clock.mode()), (Duration::ZERO, Mode::Manual));
 }
+
+#[tokio::test]
+async fn a_reload_moves_the_time_of_day_only_if_the_scenario_says_another() {
+    let sessions = sessions(10, Duration::ZERO);
+    let a = sessions.enter("a").unwrap();
+    let at = |now| Scenario { now, ..scenario("b") };
+    a.session.clock.pin(Some(7));
+    sessions.swap(at(None));
+    assert_eq!(a.session.clock.wall_ms(), 7);
+    sessions.swap(at(Some(9)));
+    assert_eq!(a.session.clock.wall_ms(), 9);
+    a.session.clock.pin(Some(7));
+    sessions.swap(at(Some(9)));
+    assert_eq!(a.session.clock.wall_ms(), 7);
+}
