@@ -30,7 +30,9 @@
 pub mod app;
 pub mod board;
 pub mod certs;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 mod client;
 pub mod clock;
 pub mod control;
@@ -39,6 +41,7 @@ pub mod event;
 pub mod expect;
 pub mod expr;
 pub mod journal;
+#[cfg(feature = "cli")]
 pub mod load;
 pub mod matching;
 mod name;
@@ -46,6 +49,7 @@ pub mod news;
 pub mod plan;
 pub mod play;
 pub mod random;
+#[cfg(feature = "cli")]
 pub mod record;
 pub mod request;
 pub mod scenario;
