@@ -106,7 +106,7 @@ impl MockSse {
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use mock_sse::MockSse;
-    /// let mock = MockSse::start("topics: { news: {} }, endpoints: []").await?;
+    /// let mock = MockSse::start("endpoints: []").await?;
     /// let (a, b) = (mock.session("a"), mock.session("b"));
     /// a.set_state("stock", 3)?;
     /// assert!(b.state().is_empty());

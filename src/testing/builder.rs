@@ -19,7 +19,7 @@ use crate::watch::{OnReload, Watch};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// # use mock_sse::MockSse;
 /// let mock = MockSse::builder()
-///     .scenario("endpoints: [{ path: /now, body: '{{ now | time }} {{ random(1, 6) }}' }]")
+///     .scenario("endpoints: [{ path: /now, body: '{{ now }}' }]")
 ///     .seed(7)
 ///     .now("2026-01-31T12:00:00Z")
 ///     .manual_clock()

@@ -20,7 +20,7 @@ pub enum StartError {
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// # use mock_sse::MockSse;
-/// let mock = MockSse::start("endpoints: [], topics: { news: {} }").await?;
+/// let mock = MockSse::start("{ topics: { news: {} }, endpoints: [] }").await?;
 /// let error = mock.publish("nwes", "hello").unwrap_err();
 /// assert!(error.to_string().contains("did you mean `news`?"));
 /// # Ok::<_, mock_sse::testing::StartError>(())

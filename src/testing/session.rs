@@ -209,10 +209,14 @@ impl Session {
     /// # use mock_sse::MockSse;
     /// use mock_sse::event::Event;
     ///
-    /// let mock = MockSse::start("topics: { news: {} }, endpoints: [{ path: /sse, stream: [{ follow: news }] }]").await?;
+    /// let mock = MockSse::start("
+    ///     topics: { news: {} }
+    ///     endpoints: [{ path: /sse, stream: [{ follow: news }] }]
+    /// ").await?;
     /// assert_eq!(mock.publish("news", "hello")?, 0);
     /// mock.publish("news", serde_json::json!({ "breaking": true }))?;
-    /// mock.publish("news", Event { event: Some("alert".into()), data: Some("!".into()), ..Event::default() })?;
+    /// let alert = Event { event: Some("alert".into()), data: Some("!".into()), ..Event::default() };
+    /// mock.publish("news", alert)?;
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
@@ -334,7 +338,10 @@ impl Session {
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use mock_sse::MockSse;
-    /// let mock = MockSse::start("{ endpoints: [{ path: /sse, stream: [{ data: hello }] }], expect: [{ request: /sse, count: 1 }] }").await?;
+    /// let mock = MockSse::start("
+    ///     endpoints: [{ path: /sse, stream: [{ data: hello }] }]
+    ///     expect: [{ request: GET /sse, count: 1 }]
+    /// ").await?;
     /// assert_eq!(mock.verdict().word(), "open");
     /// # Ok::<_, mock_sse::testing::StartError>(())
     /// # }).unwrap();
@@ -349,7 +356,10 @@ impl Session {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use mock_sse::MockSse;
     /// # use std::time::Duration;
-    /// let mock = MockSse::start("{ endpoints: [{ path: /sse, stream: [{ data: hello }] }], expect: [{ request: /sse, count: 1 }] }").await?;
+    /// let mock = MockSse::start("
+    ///     endpoints: [{ path: /sse, stream: [{ data: hello }] }]
+    ///     expect: [{ request: GET /sse, count: 1 }]
+    /// ").await?;
     /// assert_eq!(mock.decided(Duration::from_millis(1)).await.word(), "open");
     /// # Ok::<_, mock_sse::testing::StartError>(())
     /// # }).unwrap();
@@ -372,7 +382,10 @@ impl Session {
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use mock_sse::MockSse;
-    /// let mock = MockSse::start("{ endpoints: [{ path: /sse, stream: [{ data: hello }] }], expect: [{ request: /sse, count: 1 }] }").await?;
+    /// let mock = MockSse::start("
+    ///     endpoints: [{ path: /sse, stream: [{ data: hello }] }]
+    ///     expect: [{ request: GET /sse, count: 1 }]
+    /// ").await?;
     /// let report = mock.verify().unwrap_err().to_string();
     /// assert!(report.ends_with("failed: 0 met, 1 failed, 0 open"));
     /// # Ok::<_, mock_sse::testing::StartError>(())
