@@ -52,7 +52,7 @@ impl Notifier {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::scenario::load::{Origin, load_seen};
