@@ -43,6 +43,8 @@ pub struct Settings {
 pub struct Running {
     /// The sessions behind it.
     pub sessions: Arc<Sessions>,
+    /// What commands it from within.
+    pub control: Arc<Control>,
     /// Where it listens.
     pub addrs: Vec<SocketAddr>,
     phase: watch::Sender<Phase>,
@@ -78,14 +80,19 @@ pub async fn start(
         sessions.clone(),
         settings.on_reload,
     );
-    let control = Control::new(sessions.clone(), settings.origin, hangup.clone(), reloader.last());
+    let control = || {
+        let origin = settings.origin.clone();
+        Control::new(sessions.clone(), origin, hangup.clone(), reloader.last())
+    };
+    let (from_outside, control) = (control(), Arc::new(control()));
     let routes = Routes::new(sessions.clone(), settings.max_body);
-    let routes = routes.commanded_at(Desk::new(control, admin, &host));
+    let routes = routes.commanded_at(Desk::new(from_outside, admin, &host));
     let server = server.behind(sessions.gate());
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));
     let watching = tokio::spawn(crate::watch::watch(reloader, settings.watch, hangups, report));
     Ok(Running {
         sessions,
+        control,
         addrs,
         phase,
         serving,

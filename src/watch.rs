@@ -4,13 +4,12 @@
 //! the files are read again and compared. So an editor's atomic save, a swapped symlink, a replaced
 //! folder and a bind mount without notices all come to the same.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, oneshot};
 
+use self::notices::Notifier;
 use crate::engine::connections::Order;
 use crate::engine::sessions::Sessions;
 use crate::scenario::Scenario;
@@ -18,8 +17,30 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::load::{Origin, Seen, load_seen};
 use crate::scenario::model::End;
 
-/// How changes are noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[cfg(feature = "watch")]
+mod notices;
+
+/// Without the feature `watch` there are no notices: everything is found by looking.
+#[cfg(not(feature = "watch"))]
+mod notices {
+    use std::path::PathBuf;
+
+    pub(super) struct Notifier;
+
+    impl Notifier {
+        /// The sender goes at once: there will be no notice.
+        pub(super) fn new(_: super::Watch, _: tokio::sync::mpsc::Sender<()>) -> Notifier {
+            Notifier
+        }
+
+        pub(super) fn point_at(&mut self, _: Vec<PathBuf>) {}
+    }
+}
+
+/// How changes are noticed. Without the feature `watch`, [`Auto`](Watch::Auto) is the same as
+/// [`Poll`](Watch::Poll).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Watch {
     /// By the system's notices, and by a slow look for what gave none.
     Auto,
@@ -30,7 +51,8 @@ pub enum Watch {
 }
 
 /// What a reload does with open streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OnReload {
     /// They finish the script they began with.
     Keep,
@@ -155,8 +177,8 @@ pub async fn watch(
     /// A file beside the scenario that is written all the time leaves no quiet: then this ends it.
     const LONGEST: Duration = Duration::from_millis(250);
     let tick = match mode {
-        Watch::Auto => Duration::from_secs(2),
-        Watch::Poll => Duration::from_millis(500),
+        Watch::Auto if cfg!(feature = "watch") => Duration::from_secs(2),
+        Watch::Auto | Watch::Poll => Duration::from_millis(500),
         Watch::Off => Duration::from_secs(u64::from(u32::MAX)),
     };
     let mut tick = tokio::time::interval(tick);
@@ -185,74 +207,5 @@ pub async fn watch(
             let _ = asked.send(reloader.came_to());
         }
         notifier.point_at(reloader.seen.places());
-    }
-}
-
-/// The system's notices of changes. Files are watched besides the folders around them: one that is
-/// mounted alone into a container gives no notice in its folder.
-struct Notifier {
-    watcher: Option<notify::RecommendedWatcher>,
-    watched: Vec<PathBuf>,
-}
-
-impl Notifier {
-    fn new(mode: Watch, notice: mpsc::Sender<()>) -> Notifier {
-        let send = move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                // A full channel holds a notice already.
-                let _ = notice.try_send(());
-            }
-        };
-        let watcher = (mode == Watch::Auto).then(|| notify::recommended_watcher(send));
-        let watcher = watcher.and_then(|watcher| match watcher {
-            Ok(watcher) => Some(watcher),
-            Err(error) => {
-                tracing::warn!("changes are looked for every 2 s only: {error}");
-                None
-            }
-        });
-        Notifier {
-            watcher,
-            watched: Vec::new(),
-        }
-    }
-
-    /// Watches these files and folders as they are now.
-    fn point_at(&mut self, places: Vec<PathBuf>) {
-        let Some(watcher) = &mut self.watcher else { return };
-        for old in self.watched.iter().filter(|f| !places.contains(f)) {
-            let _ = watcher.unwatch(old);
-        }
-        // Watched again each time: what was replaced under its name is a new file or folder.
-        self.watched = places
-            .into_iter()
-            .filter(|f| watcher.watch(f, RecursiveMode::NonRecursive).is_ok())
-            .collect();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    /// A write by another name of the file gives no notice in the folder that is watched, just as one
-    /// from outside a container to a file mounted alone.
-    #[tokio::test]
-    async fn a_write_by_another_name_is_noticed_before_the_next_tick() {
-        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (file, other) = (inside.path().join("a.yaml"), outside.path().join("b.yaml"));
-        std::fs::write(&file, "endpoints: []").unwrap();
-        std::fs::hard_link(&file, &other).unwrap();
-        for origin in [file, inside.path().to_owned()] {
-            let (notice, mut notices) = mpsc::channel(1);
-            let mut notifier = Notifier::new(Watch::Auto, notice);
-            notifier.point_at(load_seen(&Origin::Paths(vec![origin])).1.places());
-            let began = Instant::now();
-            std::fs::write(&other, "endpoints: [] # changed").unwrap();
-            let noticed = tokio::time::timeout(Duration::from_secs(10), notices.recv()).await;
-            assert_eq!(noticed, Ok(Some(())), "no notice after {:?}", began.elapsed());
-        }
     }
 }

@@ -169,6 +169,7 @@ fn only_the_server_names_poem_and_hyper() {
         "cli",
         "play",
         "testing.rs",
+        "testing",
         "certs.rs",
     ];
     nowhere(&others, &["poem::", "hyper::"], &[]);

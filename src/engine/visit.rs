@@ -12,6 +12,7 @@ use super::outlet::Outlet;
 use super::refusal::Refusal;
 use super::waits::Waits;
 use super::{Engine, Head, Performance, Reply, ReplyBody};
+use crate::clock::Worker;
 use crate::expr::{Moment, RenderError, RequestScope, Text};
 use crate::matching::Captures;
 use crate::plan::{Chance, Plan, Setting, pace, render_publish, render_raw, to_bytes};
@@ -36,11 +37,24 @@ pub(super) struct Visit<'e> {
     pub(super) head_only: bool,
 }
 
+/// A stream among those that are open.
+struct Place {
+    /// Made before anybody can see the stream: whoever sees it and moves the time on waits for its beginning.
+    worker: Worker,
+    live: Registered,
+    /// What happens behind this stamp, the stream's script can wait for.
+    began: u64,
+}
+
 impl Visit<'_> {
     /// Effects first, then the answer.
     pub(super) fn run(&mut self, answer: &Answer) -> Result<Reply, Refusal> {
-        let live = self.place(&answer.body)?;
+        let mut place = self.place(&answer.body)?;
         let reached = self.cause(&answer.effects)?;
+        if let (Some(place), Some(_)) = (&mut place, reached) {
+            // A script does not wait for what its own request has published.
+            place.began = self.engine.session.board.stamp();
+        }
         let status = status_code(&self.text(&answer.status)?).map_err(|why| answer.status.located(why))?;
         let after = pace(
             &answer.after,
@@ -63,15 +77,15 @@ impl Visit<'_> {
         reply.after = after;
         reply.framing = answer.framing;
         reply.close_notify = answer.close_notify;
-        match (&answer.body, live) {
+        match (&answer.body, place) {
             // There is no head either, so HEAD gets nothing as well.
-            (Body::Nothing(end), live) => {
+            (Body::Nothing(end), place) => {
                 reply.body = ReplyBody::Nothing(*end);
-                reply.held = live;
+                reply.held = place.map(|place| place.live);
             }
             _ if self.head_only => {}
-            (Body::Stream(script), Some(live)) => {
-                let mut performance = self.performance(script, after, live, coding)?;
+            (Body::Stream(script), Some(place)) => {
+                let mut performance = self.performance(script, after, place, coding)?;
                 let announced = reply.head.get("content-length").is_some();
                 performance.sized = announced || answer.framing == Some(Framing::Sized);
                 if performance.sized && !announced {
@@ -91,7 +105,7 @@ impl Visit<'_> {
     }
 
     /// A stream's place among those that are open, if there is one left.
-    fn place(&self, body: &Body) -> Result<Option<Registered>, Refusal> {
+    fn place(&self, body: &Body) -> Result<Option<Place>, Refusal> {
         let most = match body {
             Body::Stream(script) if !self.head_only => script.limits.connections,
             Body::Nothing(End::Stall | End::Hold) => None,
@@ -99,13 +113,18 @@ impl Visit<'_> {
         };
         let connections = &self.engine.connections;
         let (peer, key) = (self.request.peer, &self.endpoint.key);
-        let Some(most) = most else {
-            let live = connections.register(peer, key);
-            return Ok(Some(live.asked_for(&self.request.path)));
+        let worker = self.engine.session.clock.worker();
+        let live = match most {
+            None => connections.register(peer, key),
+            Some(most) => connections
+                .register_within(peer, key, most)
+                .ok_or(Refusal::Full(most))?,
         };
-        let live = connections.register_within(peer, key, most);
-        let live = live.map(|live| Some(live.asked_for(&self.request.path)));
-        live.ok_or(Refusal::Full(most))
+        Ok(Some(Place {
+            worker,
+            began: live.stamp,
+            live: live.asked_for(&self.request.path),
+        }))
     }
 
     /// `let`, then `set`, then `publish`: how many followers that reached, if it was done.
@@ -231,12 +250,11 @@ impl Visit<'_> {
         &self,
         script: &Arc<Script>,
         after: Duration,
-        live: Registered,
+        place: Place,
         coding: Option<Coding>,
     ) -> Result<Performance, RenderError> {
         let engine = self.engine;
-        let clock = &engine.session.clock;
-        let began = clock.now() + after;
+        let began = engine.session.clock.now() + after;
         let began_ms = self.moment.now_ms + after.as_millis() as u64;
         let mut plan = Plan::new(
             self.scenario.clone(),
@@ -253,14 +271,14 @@ impl Visit<'_> {
         let outlet = Outlet::new(&plan, coding, self.faults.clone())?;
         Ok(Performance {
             plan,
-            worker: clock.worker(),
+            worker: place.worker,
             stage: engine.stage.clone(),
-            live,
+            live: place.live,
             last_event_id,
             began,
             wrote: began,
             quiet: began,
-            waits: Waits::begin(engine.session.board.stamp()),
+            waits: Waits::begin(place.began),
             outlet,
             held: false,
             sized: false,
