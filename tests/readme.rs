@@ -1,11 +1,13 @@
 //! README shows real commands with their real output.
 
+mod commands;
 mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use commands::{ask, done, exchange, tell};
 use support::{binary, repo, serve_in};
 
 /// The fenced blocks of one language, as they stand.
@@ -57,6 +59,43 @@ fn the_commands_print_what_readme_shows() {
         } else {
             assert_eq!(shown, real, "README.md shows something else");
         }
+    }
+}
+
+#[test]
+fn the_verdict_in_readme_is_what_a_client_is_told() {
+    let path = repo("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write_files(&text, folder.path());
+    let args = ["-s", "strict.yaml", "--clock", "manual", "--no-tls", "--seed", "1"];
+    let server = serve_in(folder, &args);
+    let advance = |by: &str| {
+        let body = serde_json::json!({ "by": by });
+        done(tell(&server, "POST", "/__mock/clock/advance", body));
+    };
+    let come = || {
+        let head = "GET /orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        exchange(("127.0.0.1", server.port), head)
+    };
+    assert_eq!(come().0, 503);
+    advance("1s");
+    let port = server.port;
+    let mut stream = support::open_at(port, "/orders");
+    assert_eq!(stream.field("id"), "1");
+    advance("800ms");
+    done(ask(&server, "GET", "/__mock/journal?open=false&count=2&wait=20s"));
+    assert_eq!(come().0, 200);
+    done(ask(&server, "GET", "/__mock/journal?open=false&count=3&wait=20s"));
+    let said = server.get("/__mock/verify.txt").body;
+    let shown = blocks(&text, "text")
+        .into_iter()
+        .find(|block| block.contains("not ok"))
+        .unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text.replace(shown, &said)).unwrap();
+    } else {
+        assert_eq!(shown, said);
     }
 }
 
