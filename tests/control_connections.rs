@@ -51,7 +51,12 @@ fn open_streams_are_listed() {
         ("hello".into(), "2".into())
     );
     // What a client has read may not have been counted yet; behind this it has.
-    done(tell(&server, "POST", "/__mock/clock/advance", json!({ "by": "0s" })));
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/clock/advance",
+        json!({ "by": "0s" }),
+    ));
     let listed = done(ask(&server, "GET", "/__mock/connections"));
     let peers = [&first, &second].map(|stream| stream.socket().local_addr().unwrap().to_string());
     assert_eq!(

@@ -68,7 +68,15 @@ fn the_verdict_in_readme_is_what_a_client_is_told() {
     let text = fs::read_to_string(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
     write_files(&text, folder.path());
-    let args = ["-s", "strict.yaml", "--clock", "manual", "--no-tls", "--seed", "1"];
+    let args = [
+        "-s",
+        "strict.yaml",
+        "--clock",
+        "manual",
+        "--no-tls",
+        "--seed",
+        "1",
+    ];
     let server = serve_in(folder, &args);
     let advance = |by: &str| {
         let body = serde_json::json!({ "by": by });

@@ -602,7 +602,7 @@ fn two_hundred_sessions_at_a_time_each_get_what_one_gets_alone() {
     }
     let listed = done(ask(&server, "GET", "/__mock/sessions"));
     assert_eq!(listed["sessions"].as_array().map(Vec::len), Some(201));
-    assert!(listed["sessions"][0]["name"] == Json::from(""));
+    assert!(listed["sessions"][0]["name"] == "");
     for visit in visits {
         for (got, expected) in visit.tape.iter().zip(&alone.tape) {
             assert_eq!(got, expected, "session {:?}", visit.session);

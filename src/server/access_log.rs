@@ -31,9 +31,13 @@ struct Line {
 
 impl AccessLog {
     pub(super) fn begin(request: &Request, began: Instant, connections: &Arc<Connections>) -> AccessLog {
+        let prefix = match request.session.as_str() {
+            "" => String::new(),
+            name => format!("/~{name}"),
+        };
         let target = match &request.query {
-            Some(query) => format!("{}?{query}", request.path),
-            None => request.path.clone(),
+            Some(query) => format!("{prefix}{}?{query}", request.path),
+            None => format!("{prefix}{}", request.path),
         };
         let line = Line {
             method: request.method.clone(),
