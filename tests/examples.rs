@@ -125,7 +125,7 @@ fn pytest_passes() {
     let (code, stdout, _) = said(&pytest(&["--runxfail"]));
     assert_eq!(code, Some(1), "{stdout}");
     assert!(stdout.contains("1 failed, 3 passed"), "{stdout}");
-    let verdict = "came:     #2 came with no Last-Event-ID";
+    let verdict = "came:     #2 came without a Last-Event-ID";
     assert!(stdout.contains(verdict), "{stdout}");
 }
 
