@@ -48,6 +48,9 @@ fn copy(example: &str) -> PathBuf {
 /// A command that knows where the binary is, and none of the server's variables.
 fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MOCK_SSE_")) {
+        command.env_remove(name);
+    }
     command
         .current_dir(folder)
         .env("MOCK_SSE", env!("CARGO_BIN_EXE_mock-sse"))
@@ -125,7 +128,7 @@ fn pytest_passes() {
     let (code, stdout, _) = said(&pytest(&["--runxfail"]));
     assert_eq!(code, Some(1), "{stdout}");
     assert!(stdout.contains("1 failed, 3 passed"), "{stdout}");
-    let verdict = "came:     #2 came with no Last-Event-ID";
+    let verdict = "came:     #2 came without a Last-Event-ID";
     assert!(stdout.contains(verdict), "{stdout}");
 }
 
