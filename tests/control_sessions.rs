@@ -142,3 +142,17 @@ fn commands_are_nobodys_attempts() {
     }
     assert_eq!(server.get("/x").body, "first");
 }
+
+#[test]
+fn a_session_that_is_made_under_its_own_name_begins_at_zero() {
+    let server = serve(YAML, &["--no-tls"]);
+    let made = done(tell(
+        &server,
+        "PUT",
+        "/~a/__mock/sessions/a",
+        json!({ "clock": "manual" }),
+    ));
+    assert_eq!(made["clock"]["now_ms"], 0.0);
+    done(ask(&server, "DELETE", "/~a/__mock/sessions/a"));
+    assert_eq!(names(&server), [json!("")]);
+}
