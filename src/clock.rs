@@ -56,7 +56,7 @@ pub struct Clock {
     epoch_ms: AtomicU64,
     /// The factor's bits; 0 on a manual clock. It changes only while nobody works by the clock.
     factor: AtomicU64,
-    /// What the time is ahead of the factor times the real time since the beginning, in nanoseconds.
+    /// What the time is ahead of the factor times the real time since the beginning, in microseconds.
     ahead: AtomicI64,
     manual: Manual,
     workers: Mutex<usize>,
@@ -130,14 +130,22 @@ impl Clock {
     /// Somebody works by the clock.
     pub fn set_mode(&self, mode: Mode) -> Result<(), InUse> {
         let workers = lock(&self.workers);
-        if *workers > 0 && mode != self.mode() {
-            return Err(InUse(*workers));
+        if mode == self.mode() {
+            return Ok(());
+        }
+        // Work that was handed out to somebody who only looks counts, too.
+        let busy = self
+            .by_hand()
+            .map_or(0, |manual| manual.lock().busy)
+            .max(*workers);
+        if busy > 0 {
+            return Err(InUse(busy));
         }
         let (now, factor) = (self.now(), factor_of(mode));
         self.manual.lock().now = now;
         let passed = self.began.elapsed().mul_f64(factor);
-        let ahead = now.as_nanos() as i64 - passed.as_nanos() as i64;
-        self.ahead.store(ahead, Relaxed);
+        self.ahead
+            .store(now.as_micros() as i64 - passed.as_micros() as i64, Relaxed);
         self.factor.store(factor.to_bits(), Relaxed);
         self.manual.moved.notify_waiters();
         Ok(())
@@ -171,8 +179,8 @@ impl Clock {
         };
         match self.ahead.load(Relaxed) {
             0 => passed,
-            ahead if ahead > 0 => passed + Duration::from_nanos(ahead as u64),
-            behind => passed.saturating_sub(Duration::from_nanos(behind.unsigned_abs())),
+            ahead if ahead > 0 => passed + Duration::from_micros(ahead as u64),
+            behind => passed.saturating_sub(Duration::from_micros(behind.unsigned_abs())),
         }
     }
 
@@ -181,8 +189,8 @@ impl Clock {
         let ahead = self.ahead.load(Relaxed);
         let passed = match ahead {
             0 => due,
-            ahead if ahead > 0 => due.saturating_sub(Duration::from_nanos(ahead as u64)),
-            behind => due.saturating_add(Duration::from_nanos(behind.unsigned_abs())),
+            ahead if ahead > 0 => due.saturating_sub(Duration::from_micros(ahead as u64)),
+            behind => due.saturating_add(Duration::from_micros(behind.unsigned_abs())),
         };
         let passed = if factor == 1.0 {
             passed
@@ -253,20 +261,20 @@ impl Clock {
     /// Waits until a time of the clock without being anybody that it waits for.
     pub async fn reached(&self, due: Duration) {
         loop {
-            let Some(factor) = self.factor() else {
-                let moved = self.manual.moved.notified();
-                tokio::pin!(moved);
-                moved.as_mut().enable();
-                if self.now() >= due {
-                    return;
-                }
-                moved.await;
-                continue;
-            };
+            // Enabled before the look, so that a change in between is not missed.
+            let moved = self.manual.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
             if self.now() >= due {
                 return;
             }
-            tokio::time::sleep_until(self.instant(factor, due)).await;
+            match self.factor() {
+                None => moved.await,
+                Some(factor) => tokio::select! {
+                    () = moved => {}
+                    () = tokio::time::sleep_until(self.instant(factor, due)) => {}
+                },
+            }
         }
     }
 

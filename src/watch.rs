@@ -10,12 +10,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use self::notices::Notifier;
-use crate::engine::connections::Order;
 use crate::engine::sessions::Sessions;
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::load::{Origin, Seen, load_seen};
-use crate::scenario::model::End;
 
 #[cfg(feature = "watch")]
 mod notices;
@@ -148,7 +146,7 @@ impl Reloader {
             Ok((scenario, warnings)) => {
                 self.sessions.swap(scenario);
                 if self.on_reload == OnReload::Restart {
-                    self.sessions.order_all(Order::End(End::Close));
+                    self.sessions.restart_streams();
                 }
                 Reload::Swapped(self.sessions.scenario(), warnings)
             }

@@ -226,13 +226,13 @@ endpoints:
       - { json: { own: '{{ who }}' }, let: { who: '{{ who }}!' }, set: { own: '{{ state.count }}' } }
       - stream: [{ data: '{{ who }} {{ state.own }}' }]
   - path: /stream
-    after: 20ms
-    heartbeat: 10ms
+    after: 200ms
+    heartbeat: 100ms
     wire: { eol: crlf, space: false }
-    stream: [{ data: a }, { wait: 15ms }, { data: b }]
+    stream: [{ data: a }, { wait: 150ms }, { data: b }]
     attempts:
       - wire: { bom: true }
-      - { wire: { eol: lf }, heartbeat: { every: 10ms, comment: beat } }
+      - { wire: { eol: lf }, heartbeat: { every: 100ms, comment: beat } }
       - { stream: [{ data: own }], limits: { events: 5 } }
   - { path: /log, stream: [{ follow: { topic: log, from: earliest, limit: 4 } }] }
 "#;

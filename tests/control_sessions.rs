@@ -3,7 +3,7 @@
 mod commands;
 mod support;
 
-use commands::{ask, done, refused, tell};
+use commands::{Kept, ask, done, refused, tell};
 use serde_json::{Value as Json, json};
 use support::{Server, serve};
 
@@ -155,4 +155,69 @@ fn a_session_that_is_made_under_its_own_name_begins_at_zero() {
     assert_eq!(made["clock"]["now_ms"], 0.0);
     done(ask(&server, "DELETE", "/~a/__mock/sessions/a"));
     assert_eq!(names(&server), [json!("")]);
+}
+
+const LATE: &str = "
+endpoints:
+  - { path: /late, after: 5s, body: late }
+  - { path: /away, stream: [{ data: a }, { offline: 1h }, { data: b }, { end: hold }] }
+  - { path: /mute, stream: [{ data: a }, { end: stall }] }
+  - { path: /post, method: POST, stream: [{ data: '{{ attempt }}' }, { end: hold }] }
+";
+
+#[test]
+fn a_reset_opens_what_a_script_has_closed() {
+    let server = serve(LATE, &["--no-tls", "--clock", "manual"]);
+    let socket = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let mut kept = Kept::new(socket);
+    let mut away = server.open("/away", &[]);
+    assert_eq!((away.field("data"), away.field("data")), ("a".into(), "b".into()));
+    assert!(std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err());
+    assert_eq!(kept.ask("POST", "/__mock/reset", "").0, 200);
+    let began = std::time::Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err() {
+        assert!(began.elapsed() < support::PATIENCE, "nobody listens again");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn nobody_is_left_waiting_in_a_world_that_is_over() {
+    let server = serve(LATE, &["--no-tls", "--clock", "manual"]);
+    let port = server.port;
+    let late = std::thread::spawn(move || support::send_at(port, "GET", "/late", &[], b"").status);
+    done(ask(&server, "GET", "/__mock/journal?count=1&wait=20s"));
+    done(ask(&server, "POST", "/__mock/reset"));
+    assert_eq!(late.join().unwrap(), 200);
+
+    // A request whose body comes after the reset is one of the new world.
+    let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = b"POST /post HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n";
+    std::io::Write::write_all(&mut socket, head).unwrap();
+    let mut answer = [0; 25];
+    // It asks for the body: it has seen the head.
+    std::io::Read::read_exact(&mut socket, &mut answer).unwrap();
+    done(ask(&server, "POST", "/__mock/reset"));
+    std::io::Write::write_all(&mut socket, b"x").unwrap();
+    done(ask(&server, "GET", "/__mock/connections?count=1&wait=20s"));
+}
+
+#[test]
+fn a_stalled_stream_refuses_events_at_once() {
+    let server = serve(LATE, &["--no-tls", "--clock", "manual"]);
+    let mut mute = server.open("/mute", &[]);
+    assert_eq!(mute.field("data"), "a");
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/clock/advance",
+        json!({ "by": "0s" }),
+    ));
+    let path = "/__mock/connections/events?timeout=20s";
+    let sent = done(tell(&server, "POST", path, json!({ "data": 1 })));
+    assert_eq!(sent["reached"], 0);
+    assert_eq!(
+        sent["refused"][0]["why"],
+        "it has ended, or sends nothing any more"
+    );
 }

@@ -30,6 +30,8 @@ endpoints:
     stream: [{ data: a }, { data: b }]
   - path: /gone
     end: close
+  - path: /mute
+    end: stall
   - path: /broken
     stream: [{ data: a }, { data: '{{ request.json.x }}' }]
   - path: /plain
@@ -253,4 +255,15 @@ fn commands_and_other_sessions_are_not_in_it() {
     );
     done(ask(&server, "POST", "/~a/__mock/reset"));
     assert_eq!(done(ask(&server, "GET", "/~a/__mock/journal"))["count"], 0);
+}
+
+#[test]
+fn whoever_ends_a_silent_connection_is_named() {
+    let server = by_hand();
+    let mut raw = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    std::io::Write::write_all(&mut raw, b"GET /mute HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    done(ask(&server, "GET", "/__mock/connections?count=1&wait=20s"));
+    done(ask(&server, "POST", "/__mock/connections/1/cut"));
+    let end = ended(&server, 1).remove(0)["ended"].clone();
+    assert_eq!((&end["how"], &end["by"]), (&json!("cut"), &json!("order")));
 }

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use commands::{ask, done, refused, tell};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use support::process::curl;
 use support::raw::{drain, send};
 use support::{Answer, PATIENCE, Server, serve};

@@ -276,3 +276,93 @@ fn explain_says_what_is_expected() {
     let json: Json = serde_json::from_slice(&finish(command).stdout).unwrap();
     assert_eq!(json["expect"].as_array().unwrap().len(), 5);
 }
+
+#[test]
+fn a_cleared_journal_hides_nothing_and_a_deleted_session_was_judged_by_whoever_deleted_it() {
+    let mut server = serve(YAML, &["--clock", "manual", "--no-tls", "--verify"]);
+    visit(&server, "/~a", &[], 1);
+    done(ask(&server, "DELETE", "/~a/__mock/journal"));
+    server.signal("TERM");
+    let (exit, said) = over(&mut server);
+    assert_eq!(exit, Some(1), "{said}");
+
+    let mut server = serve(YAML, &["--clock", "manual", "--no-tls", "--verify"]);
+    visit(&server, "/~a", &[], 1);
+    done(ask(&server, "DELETE", "/__mock/sessions/a"));
+    server.signal("TERM");
+    let (exit, said) = over(&mut server);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(
+        said.contains("every session that was used has been deleted"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_event_that_is_sent_in_is_the_last_one() {
+    let yaml = "
+endpoints: [{ path: /sse, stream: [{ data: a }, { end: hold }] }]
+expect: [{ request: GET /sse, hangs_up: 2s }]
+";
+    let server = by_hand(yaml);
+    let mut stream = server.open("/sse", &[]);
+    assert_eq!(stream.field("data"), "a");
+    advance(&server, "1s");
+    done(tell(
+        &server,
+        "POST",
+        "/__mock/connections/1/events",
+        json!({ "data": "b" }),
+    ));
+    assert_eq!(stream.field("data"), "b");
+    advance(&server, "1500ms");
+    drop(stream);
+    done(ask(&server, "GET", "/__mock/journal?open=false&count=1&wait=20s"));
+    assert_eq!(ask(&server, "GET", "/__mock/verify").0, 200);
+}
+
+#[test]
+fn who_is_turned_away_has_come_all_the_same() {
+    let yaml = "
+endpoints: [{ name: feed, path: /sse, limits: { connections: 1 }, stream: [{ data: a }, { end: hold }] }]
+expect: [{ request: feed, rate: { at_most: 2, per: 1s } }]
+";
+    let server = by_hand(yaml);
+    let _open = server.open("/sse", &[]);
+    for _ in 0..3 {
+        assert_eq!(server.get("/sse").status, 503);
+    }
+    assert_eq!(ask(&server, "GET", "/__mock/verify").0, 409);
+}
+
+#[test]
+fn what_must_stay_true_is_not_met_before_its_time() {
+    let yaml = "
+endpoints: [{ path: /a, status: 204 }]
+expect: [{ request: GET /a, nothing_after: 204, for: 3s }]
+";
+    let server = by_hand(yaml);
+    assert_eq!(server.get("/a").status, 204);
+    let text = server.get("/__mock/verify.txt");
+    assert_eq!(text.status, 409);
+    assert!(
+        text.body.contains("it was true, but not for long enough"),
+        "{}",
+        text.body
+    );
+    advance(&server, "3s");
+    assert_eq!(ask(&server, "GET", "/__mock/verify").0, 200);
+}
+
+#[test]
+fn head_is_no_request_of_an_endpoint() {
+    let yaml = "
+endpoints: [{ name: a, path: /a, body: a }]
+expect: [{ request: a, count: 1 }, { request: HEAD /a, count: 1 }]
+";
+    let server = by_hand(yaml);
+    server.get("/a");
+    server.send("HEAD", "/a", &[], b"");
+    let text = server.get("/__mock/verify.txt");
+    assert_eq!(text.status, 200, "{}", text.body);
+}

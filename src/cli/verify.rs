@@ -9,7 +9,6 @@ use super::output::{FAILED, USAGE, complain, say};
 use crate::app::Running;
 use crate::engine::Engine;
 use crate::expect::{State, Verdict, report};
-use crate::journal::Query;
 use crate::scenario::Scenario;
 
 #[derive(Debug, Args)]
@@ -71,6 +70,9 @@ impl VerifyArgs {
             return 0;
         }
         let judged = judge(running);
+        if judged.is_empty() {
+            say("nothing to verify: every session that was used has been deleted");
+        }
         for Judged { title, verdict } in &judged {
             if judged.len() > 1 {
                 say(format_args!("{title}\n"));
@@ -84,6 +86,12 @@ impl VerifyArgs {
                 return USAGE;
             }
         }
+        if judged.iter().any(|judged| judged.verdict.expectations.is_empty()) {
+            complain(
+                "error: there is nothing to verify any more: another scenario is in force, which expects nothing",
+            );
+            return FAILED;
+        }
         match judged.iter().all(|judged| judged.verdict.state() == State::Met) {
             true => 0,
             false => FAILED,
@@ -91,18 +99,16 @@ impl VerifyArgs {
     }
 }
 
-/// Every session that has been asked for anything; if there is none, the one without a name.
+/// Every session that has been asked for anything and not been deleted; if none ever was, the one without
+/// a name. Who deletes a session has judged it.
 fn judge(running: &Running) -> Vec<Judged> {
     let main = running.engine();
-    let used = |engine: &Arc<Engine>| {
-        let journal = &engine.witness.journal;
-        journal.dropped() > 0 || !journal.entries(&Query::default()).is_empty()
-    };
+    let used = |engine: &Arc<Engine>| engine.witness.journal.arrivals() > 0;
     let mut all: Vec<Arc<Engine>> = std::iter::once(main.clone())
         .chain(running.sessions.named())
         .filter(|engine| used(engine) && engine.witness.expects_something())
         .collect();
-    if all.is_empty() {
+    if all.is_empty() && !running.sessions.any_deleted() {
         all.push(main);
     }
     all.iter().map(judged).collect()

@@ -121,3 +121,27 @@ async fn nothing_is_fired_while_somebody_works() {
     task.await.unwrap();
     assert_eq!(clock.busy(), 0);
 }
+
+#[tokio::test]
+async fn whoever_waits_for_a_time_hears_that_it_passes_otherwise() {
+    let clock = Clock::scaled(0.001);
+    let waiting = tokio::spawn({
+        let clock = clock.clone();
+        async move { clock.reached(second(3600)).await }
+    });
+    tokio::task::yield_now().await;
+    clock.set_mode(Mode::Manual).unwrap();
+    clock.advance(second(7200)).await;
+    let patience = tokio::time::timeout(second(20), waiting).await;
+    patience.expect("it is told").unwrap();
+}
+
+#[test]
+fn a_time_of_years_survives_a_change() {
+    let clock = Clock::manual();
+    clock.set_mode(Mode::Scaled(1e6)).unwrap();
+    clock.set_mode(Mode::Manual).unwrap();
+    let now = clock.now();
+    clock.set_mode(Mode::Scaled(0.001)).unwrap();
+    assert!(clock.now() >= now && clock.now() < now + second(1));
+}

@@ -199,6 +199,10 @@ pub async fn advance(engine: &Engine, wish: &Advance, patience: Duration) -> Res
     let now = clock.now();
     let by_ms = ms(now.saturating_sub(before));
     engine.session.board.tell(|| Happening::Advanced { by_ms });
+    if engine.connections.is_over() {
+        let why = "the session was deleted or began anew meanwhile: its time is another one now";
+        return Err(Failure::Conflict(why.into()));
+    }
     if moved.is_none() {
         return Err(Failure::TooLate(format!(
             "not everything was done within {}: {}; the time stands at {} and may be advanced further",

@@ -301,7 +301,7 @@ async fn send_to(
                 continue;
             }
             Some(Ok(Err(why))) => why,
-            Some(Err(())) => "it has ended".to_owned(),
+            Some(Err(())) => "it has ended, or sends nothing any more".to_owned(),
             None => {
                 late.push(live);
                 continue;

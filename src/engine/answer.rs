@@ -89,6 +89,7 @@ impl Engine {
             Ok(Match::Found(endpoint, captures, chosen)) => {
                 let head_only = request.method == "HEAD" && endpoint.methods == Methods::Any;
                 if let Some(full) = self.full(endpoint, &chosen.answer).filter(|_| !head_only) {
+                    self.turned_away(scenario, request, endpoint, captures, &chosen, seen);
                     return Some(refuse(&full).with_cors(endpoint.cors.clone()));
                 }
                 let counts: Vec<_> = chosen.counts.iter().map(|(key, n)| (key.as_str(), *n)).collect();
@@ -123,6 +124,29 @@ impl Engine {
         let open = || self.connections.count_of(&endpoint.key);
         let most = script.limits.connections.filter(|most| open() >= *most);
         most.map(Refusal::Full)
+    }
+
+    /// Who is sent away has come all the same.
+    fn turned_away(
+        &self,
+        scenario: &Scenario,
+        request: &Arc<Request>,
+        endpoint: &Endpoint,
+        captures: Captures,
+        chosen: &Chosen,
+        seen: &mut Seen,
+    ) {
+        let attempt = (chosen.client.as_str(), chosen.attempt);
+        let scope = self.scope(scenario, request, endpoint, captures, attempt, Purpose::Data);
+        let visitor = Visitor {
+            endpoint,
+            client: &chosen.client,
+            attempt: chosen.attempt,
+            counts: true,
+        };
+        seen.witnessed
+            .arrived(request, Some(&visitor), &scope, self.moment());
+        seen.matched = true;
     }
 
     /// GET's head without its effects.
@@ -254,6 +278,7 @@ impl Engine {
             endpoint,
             client: &chosen.client,
             attempt: chosen.attempt,
+            counts: !head_only,
         };
         seen.witnessed
             .arrived(request, Some(&visitor), &visit.scope, visit.moment);

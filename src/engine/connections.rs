@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::crowd::Crowd;
 use super::parcel::{Parcel, Parcels};
@@ -25,12 +25,21 @@ pub enum Order {
     End(End),
 }
 
+impl Order {
+    /// Whether it leaves no time for anything.
+    fn is_abrupt(self) -> bool {
+        matches!(self, Order::End(End::Cut { .. } | End::Reset))
+    }
+}
+
 /// All open streams.
 #[derive(Debug)]
 pub struct Connections {
     board: Arc<Board>,
     next: AtomicU64,
     closing: AtomicBool,
+    /// The session is over: whoever is here, or still comes, is to leave.
+    over: watch::Sender<bool>,
     open: Mutex<Open>,
 }
 
@@ -79,6 +88,7 @@ impl Connections {
             board,
             next: AtomicU64::new(0),
             closing: AtomicBool::new(false),
+            over: watch::Sender::new(false),
             open: Mutex::default(),
         }
     }
@@ -122,6 +132,9 @@ impl Connections {
         // Looked at after the insertion: a shutdown in between reaches it one way or the other.
         if self.closing() {
             live.order(Order::Shutdown);
+        }
+        if self.is_over() {
+            live.order(Order::End(End::Close));
         }
         self.board.changed();
         self.board.tell(|| Happening::Connected {
@@ -201,6 +214,23 @@ impl Connections {
         self.closing.load(Ordering::SeqCst)
     }
 
+    /// The session is over: ends every stream, those to come included.
+    pub fn end(&self) {
+        self.over.send_replace(true);
+        self.order_all(Order::End(End::Close));
+    }
+
+    /// Whether the session is over.
+    pub fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
+    /// Waits until the session is over.
+    pub async fn ended(&self) {
+        // It fails only without connections.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+    }
+
     /// Tells every stream that is open now.
     pub fn order_all(&self, order: Order) {
         self.order_where(order, |_| true);
@@ -237,10 +267,29 @@ impl Connections {
 }
 
 impl LiveConnection {
-    /// Gives an order; the first one stands.
+    /// Gives an order; the first one stands, but for an abrupt end after one that may take its time.
     pub fn order(&self, order: Order) {
-        lock(&self.order).get_or_insert(order);
+        let mut given = lock(&self.order);
+        if given.is_none_or(|given| !given.is_abrupt() && order.is_abrupt()) {
+            *given = Some(order);
+        }
+        drop(given);
         self.ordered.notify_one();
+    }
+
+    /// Waits for an order that does not wait for a write to be done. Cancel-safe.
+    pub(super) async fn cut_short(&self) -> Order {
+        loop {
+            if let Some(order) = self.given().filter(|order| order.is_abrupt()) {
+                return order;
+            }
+            self.ordered.notified().await;
+        }
+    }
+
+    /// Nothing is sent any more: what is handed in is refused.
+    pub fn falls_silent(&self) {
+        self.parcels.close();
     }
 
     /// The order, if there is one.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::connections::{Order, Registered};
 use super::outcome::{Outcome, Stop, failed};
 use super::outlet::{Blow, Piece};
 use super::parcel::Parcel;
@@ -42,6 +41,9 @@ impl Performance {
         sink: &mut S,
     ) -> Result<(), Stop> {
         let mut due = how_long.map(|how_long| self.worker.clock().now() + how_long);
+        if due.is_none() {
+            self.live.falls_silent();
+        }
         loop {
             self.undisturbed(due.into_iter().chain(self.next_strike()).min(), sink)
                 .await?;
@@ -204,6 +206,15 @@ impl Performance {
             let now = self.worker.clock().now();
             sink.about(Source::Relayed);
             self.write(sink, frame, 1, now).await?;
+            // A fault may have struck within it.
+            if self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed()) {
+                let _ = done.send(Err("a fault has cut it off".to_owned()));
+                return Ok(());
+            }
+        }
+        // Its last event is another one now.
+        if let (true, Some(witnessed)) = (self.held, &self.witnessed) {
+            witnessed.silent();
         }
         // Whoever asked may have given up.
         let _ = done.send(Ok(()));
@@ -221,7 +232,7 @@ impl Performance {
             tokio::select! {
                 biased;
                 written = sink.write(std::slice::from_ref(frame)) => written.map_err(Stop::from),
-                end = cut_short(live) => Err(Stop::Order(Order::End(end))),
+                order = live.cut_short() => Err(Stop::Order(order)),
             }
         };
         let written = match strike {
@@ -316,14 +327,6 @@ impl Performance {
 
 /// RFC 9113 §7.
 const CANCEL: u32 = 8;
-
-/// An order that does not wait for a write to be done.
-async fn cut_short(live: &Registered) -> End {
-    match live.ordered().await {
-        Order::End(end @ (End::Cut { .. } | End::Reset)) => end,
-        _ => std::future::pending().await,
-    }
-}
 
 /// What was due a moment ago counts from when it was due, so that many short pauses do not add up.
 fn on_time(due: Duration, now: Duration) -> Duration {

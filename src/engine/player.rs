@@ -104,6 +104,10 @@ impl Performance {
         if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
             outcome = self.let_go(&mut sink).await.err().unwrap_or(outcome);
         }
+        // While the clock still waits for it.
+        if let Some(witnessed) = &self.witnessed {
+            witnessed.finished(&outcome);
+        }
         (sink, outcome, self.live.events(), self.live.bytes())
     }
 

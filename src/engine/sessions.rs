@@ -4,17 +4,21 @@
 //! connections. What sessions share is the listener, and the scenario unless one is given its own.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+mod rules;
+
+use rules::is_name;
+pub use rules::{NoSession, SessionRules};
+
+use super::Engine;
 use super::catalog::Catalog;
 use super::connections::Order;
 use super::gate::Gate;
-use super::{Engine, Seed};
 use crate::clock::{Clock, Mode};
 use crate::event::Event;
 use crate::news::{Happening, News};
@@ -22,73 +26,6 @@ use crate::scenario::Scenario;
 use crate::scenario::model::End;
 use crate::session::Session;
 use crate::wire::{Frame, Style, encode};
-
-/// Bytes of a session's name.
-const LONGEST_NAME: usize = 64;
-
-/// What all sessions of a server begin with.
-#[derive(Debug, Clone)]
-pub struct SessionRules {
-    /// Where chance comes from.
-    pub seed: Seed,
-    /// How time passes.
-    pub mode: Mode,
-    /// The time of day at which every session begins, in milliseconds since 1970; `None`: what the
-    /// scenario says, else the real one.
-    pub now: Option<u64>,
-    /// How many named sessions there may be.
-    pub most: usize,
-    /// A named session without an open connection may be forgotten so long after its last request
-    /// (real time).
-    pub idle: Duration,
-}
-
-impl SessionRules {
-    /// The usual bounds.
-    pub fn new(seed: Seed) -> SessionRules {
-        SessionRules {
-            seed,
-            mode: Mode::REAL,
-            now: None,
-            most: 1000,
-            idle: Duration::from_secs(600),
-        }
-    }
-}
-
-/// Why a session cannot be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoSession {
-    /// The name is no name.
-    BadName(String),
-    /// There are as many as there may be, and all are in use.
-    TooMany(usize),
-}
-
-impl NoSession {
-    /// The status of the answer that says so.
-    pub fn status(&self) -> u16 {
-        match self {
-            NoSession::BadName(_) => 400,
-            NoSession::TooMany(_) => 503,
-        }
-    }
-}
-
-impl fmt::Display for NoSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NoSession::BadName(name) => write!(
-                f,
-                "`{name}` is no session's name: use 1 to {LONGEST_NAME} letters, digits, `-`, `_` and `.`"
-            ),
-            NoSession::TooMany(most) => write!(
-                f,
-                "there are {most} sessions, all of them in use: delete some (DELETE /__mock/sessions/NAME), or raise --max-sessions"
-            ),
-        }
-    }
-}
 
 /// All sessions of a server.
 #[derive(Debug)]
@@ -99,6 +36,7 @@ pub struct Sessions {
     closing: AtomicBool,
     /// The session without a name has begun anew.
     renewed: watch::Sender<()>,
+    deleted: AtomicBool,
     all: Mutex<All>,
 }
 
@@ -132,6 +70,7 @@ impl Sessions {
             gate,
             closing: AtomicBool::new(false),
             renewed: watch::Sender::new(()),
+            deleted: AtomicBool::new(false),
             all: Mutex::new(All {
                 scenario,
                 main,
@@ -199,7 +138,10 @@ impl Sessions {
         };
         all.named.insert(engine.name.clone(), held);
         drop(all);
-        drop(forgotten);
+        for held in forgotten {
+            self.retire(&held.engine);
+            held.engine.session.board.news().close();
+        }
         Ok(engine)
     }
 
@@ -229,7 +171,8 @@ impl Sessions {
         let held = self.lock().named.remove(name);
         let found = held.is_some();
         if let Some(held) = held {
-            held.engine.connections.order_all(Order::End(End::Close));
+            self.deleted.store(true, Ordering::SeqCst);
+            self.retire(&held.engine);
             held.engine.session.board.news().close();
         }
         found
@@ -257,8 +200,14 @@ impl Sessions {
             }
         }
         drop(all);
-        old.connections.order_all(Order::End(End::Close));
+        self.retire(&old);
         true
+    }
+
+    /// A world is over: its streams end, and nothing goes by its clock any more.
+    fn retire(&self, engine: &Engine) {
+        engine.connections.end();
+        self.gate.forget(&engine.session.clock);
     }
 
     /// What sessions serve that were given nothing of their own.
@@ -281,19 +230,38 @@ impl Sessions {
         if engine.name.is_empty() {
             return self.swap(scenario);
         }
+        let _all = self.lock();
         engine.set_its_own(true);
         engine.serve(Arc::new(scenario), &self.rules);
     }
 
     /// Gives a session the server's scenario again.
     pub fn swap_back(&self, engine: &Engine) {
+        let all = self.lock();
         engine.set_its_own(false);
-        engine.serve(self.scenario(), &self.rules);
+        engine.serve(all.scenario.clone(), &self.rules);
     }
 
     /// How long (in real time) ago a named session was last asked for.
     pub fn idle(&self, name: &str) -> Option<Duration> {
         self.lock().named.get(name).map(|held| held.used.elapsed())
+    }
+
+    /// Ends the streams of all sessions that serve the server's scenario.
+    pub fn restart_streams(&self) {
+        for engine in self.lock().engines().filter(|engine| !engine.has_its_own()) {
+            engine.connections.order_all(Order::End(End::Close));
+        }
+    }
+
+    /// Whether a session has been deleted.
+    pub fn any_deleted(&self) -> bool {
+        self.deleted.load(Ordering::SeqCst)
+    }
+
+    /// Whether the server stops.
+    pub fn closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Tells every open stream.
@@ -380,14 +348,6 @@ impl All {
         };
         self.named.extract_if(unused).map(|(_, held)| held).collect()
     }
-}
-
-/// Whether a text can name a session.
-fn is_name(name: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 #[cfg(test)]

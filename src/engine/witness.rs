@@ -13,7 +13,7 @@ use crate::expr::{Moment, RequestScope};
 use crate::journal::{Bounds, By, Ended, How, Journal, Matched, Record};
 use crate::request::Request;
 use crate::scenario::Scenario;
-use crate::scenario::model::{End, Endpoint};
+use crate::scenario::model::Endpoint;
 
 /// Sees what the clients of a session do.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Visitor<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) client: &'a str,
     pub(super) attempt: u64,
+    /// Whether it counts: HEAD does not.
+    pub(super) counts: bool,
 }
 
 /// One request, as it is served. Whoever drops the last of it without an end leaves it open.
@@ -154,7 +156,9 @@ impl Witnessed {
             number: record.number(),
             at: record.entry().at,
             request,
-            endpoint: visitor.map(|visitor| visitor.endpoint.key.as_str()),
+            endpoint: visitor
+                .filter(|visitor| visitor.counts)
+                .map(|visitor| visitor.endpoint.key.as_str()),
             client: visitor.map_or("", |visitor| visitor.client),
             scope,
             moment,
@@ -226,11 +230,6 @@ impl Witnessed {
             retry,
         };
         witness.tell(|judge| judge.ended(record.number(), &ended));
-    }
-
-    /// It ended like this, as the script says, without a head.
-    pub fn refused(&self, end: End) {
-        self.ended(Ended::new(How::from(end), By::Script));
     }
 
     fn last_event(&self) -> Option<Duration> {

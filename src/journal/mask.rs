@@ -1,5 +1,4 @@
-//! What is secret in a request, and how it is hidden. The one list of names, for everything that shows
-//! or keeps requests.
+//! What is secret in a request, and how it is hidden.
 //!
 //! Hidden are: the values of headers, of query parameters (in `Referer` too), and of members of JSON and
 //! form bodies that have such names, and passwords in URLs. A body that may hold such members but cannot
@@ -32,7 +31,20 @@ const HEADERS: &[&str] = &[
 ];
 
 /// Headers with one of these in their name are secret.
-const IN_HEADERS: &[&str] = &["token", "secret", "api-key", "apikey", "api_key", "password"];
+const IN_HEADERS: &[&str] = &[
+    "authorization",
+    "token",
+    "secret",
+    "session",
+    "credential",
+    "cookie",
+    "jwt",
+    "api-key",
+    "apikey",
+    "api_key",
+    "password",
+    "pwd",
+];
 
 /// Headers whose value is a URL.
 const URLS: &[&str] = &["referer", "x-original-url", "x-forwarded-uri"];
@@ -46,11 +58,31 @@ const NAMES: &[&str] = &[
     "auth",
     "authorization",
     "privatekey",
+    "jwt",
+    "bearer",
+    "pwd",
+    "otp",
+    "sid",
+    "session",
+    "sessionid",
+    "accesskeyid",
 ];
 
 /// The same for how they end (`access_token`, `clientSecret`, `X-Amz-Signature`). Not `tokens`: `max_tokens`
 /// is a number of them.
-const ENDS: &[&str] = &["token", "secret", "password", "apikey", "accesskey", "signature"];
+const ENDS: &[&str] = &[
+    "token",
+    "secret",
+    "secrets",
+    "password",
+    "passwords",
+    "credential",
+    "credentials",
+    "cookie",
+    "apikey",
+    "accesskey",
+    "signature",
+];
 
 /// Whether a header's value is secret (`Authorization`, `Cookie`, `X-Api-Key`, …); the name in any case.
 pub fn is_secret_header(name: &str) -> bool {
@@ -61,8 +93,12 @@ pub fn is_secret_header(name: &str) -> bool {
 }
 
 /// Whether the value of a query parameter, or of a member of a body, is secret (`token`, `api_key`,
-/// `accessToken`, …); the name decoded, in any case.
+/// `accessToken`, `user[password]`, …); the name decoded, in any case.
 pub fn is_secret_name(name: &str) -> bool {
+    name.split(['[', ']', '.']).any(is_secret_word)
+}
+
+fn is_secret_word(name: &str) -> bool {
     let letters = name.chars().filter(|c| !matches!(c, '-' | '_'));
     let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
     NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))

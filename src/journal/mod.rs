@@ -104,6 +104,11 @@ impl Journal {
         self.shelf().get(number)
     }
 
+    /// How many requests have come, whatever is kept of them.
+    pub fn arrivals(&self) -> u64 {
+        self.shelf().arrivals()
+    }
+
     /// How many entries were forgotten because of the bounds.
     pub fn dropped(&self) -> u64 {
         self.shelf().dropped()

@@ -103,6 +103,10 @@ impl Shelf {
         self.cleared = self.last;
     }
 
+    pub(super) fn arrivals(&self) -> u64 {
+        self.last
+    }
+
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -21,7 +21,9 @@ pub fn parse(text: &str) -> Result<u64, String> {
 
 /// Milliseconds since 1970 as RFC 3339 says them, in UTC, with milliseconds.
 pub fn format(ms: u64) -> String {
-    let nanos = i128::from(ms) * 1_000_000;
+    // Clocks may go beyond the year 9999, which no text of this form can say.
+    const LAST: u64 = 253_402_300_799_999;
+    let nanos = i128::from(ms.min(LAST)) * 1_000_000;
     let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (date, clock) = (time.date(), time.time());
     format!(
@@ -58,6 +60,11 @@ mod tests {
             assert_eq!(parse(text), Ok(ms), "{text}");
             assert_eq!(format(ms), said);
         }
+    }
+
+    #[test]
+    fn no_time_is_said_that_is_later_than_can_be_said() {
+        assert_eq!(format(u64::MAX), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]

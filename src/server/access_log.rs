@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::stream::StreamEnd;
-use crate::engine::connections::{Connections, LiveConnection};
+use crate::engine::connections::LiveConnection;
+use crate::engine::sessions::Sessions;
 use crate::engine::witness::Witnessed;
 use crate::engine::{Head, Outcome};
 use crate::request::{Request, Version};
@@ -13,7 +13,7 @@ use crate::request::{Request, Version};
 pub(super) struct AccessLog {
     line: Option<Line>,
     live: Option<Arc<LiveConnection>>,
-    connections: Arc<Connections>,
+    sessions: Arc<Sessions>,
     /// No answer is wanted.
     unanswered: bool,
     /// Where the same is told to the session.
@@ -30,7 +30,7 @@ struct Line {
 }
 
 impl AccessLog {
-    pub(super) fn begin(request: &Request, began: Instant, connections: &Arc<Connections>) -> AccessLog {
+    pub(super) fn begin(request: &Request, began: Instant, sessions: &Arc<Sessions>) -> AccessLog {
         let prefix = match request.session.as_str() {
             "" => String::new(),
             name => format!("/~{name}"),
@@ -50,7 +50,7 @@ impl AccessLog {
         AccessLog {
             line: Some(line),
             live: None,
-            connections: connections.clone(),
+            sessions: sessions.clone(),
             unanswered: false,
             witnessed: None,
         }
@@ -89,12 +89,9 @@ impl AccessLog {
     }
 
     /// What was kept open without an answer, or ended without one, is over.
-    pub(super) fn silent_end(mut self, end: StreamEnd) {
+    pub(super) fn silent_end(mut self, outcome: &Outcome) {
         if let Some(witnessed) = self.witnessed.take() {
-            match end {
-                StreamEnd::Ended(end) => witnessed.refused(end),
-                StreamEnd::Gone => witnessed.finished(&Outcome::Left),
-            }
+            witnessed.finished(outcome);
         }
     }
 
@@ -136,14 +133,14 @@ impl AccessLog {
 impl Drop for AccessLog {
     fn drop(&mut self) {
         if let Some(witnessed) = self.witnessed.take() {
-            witnessed.finished(&match self.connections.closing() {
+            witnessed.finished(&match self.sessions.closing() {
                 true => Outcome::Shutdown,
                 false => Outcome::Left,
             });
         }
         let Some(line) = self.line.take() else { return };
         // A client that reads nothing hears of no shutdown until the drain is over.
-        let ended = match self.connections.closing() {
+        let ended = match self.sessions.closing() {
             _ if self.unanswered => "no answer",
             true => "cut by the shutdown",
             false => "client left",

@@ -13,10 +13,9 @@ use super::head::field;
 use super::stream::{ServerSink, StreamEnd, StreamSpec};
 use crate::engine::connections::{Order, Registered};
 use crate::engine::sink::Sink;
-use crate::engine::{Head, Performance};
+use crate::engine::{Head, Outcome, Performance};
 use crate::news::Listener;
 use crate::request::{Request, Version};
-use crate::scenario::model::End;
 use crate::wire::Framing;
 
 /// What the reply says about the wire.
@@ -135,16 +134,21 @@ fn streamed(request: &Request, head: Head, spec: StreamSpec, wire: Wire) -> Resp
 /// No answer: only this end of the connection, or of the HTTP/2 stream.
 ///
 /// `live`: who may end it if it does not end by itself.
-pub(super) fn nothing(end: End, wire: Wire, live: Option<Registered>, mut log: AccessLog) -> Response {
+pub(super) fn nothing(
+    outcome: Outcome,
+    wire: Wire,
+    live: Option<Registered>,
+    mut log: AccessLog,
+) -> Response {
     log.unanswered();
     let spec = StreamSpec::new(async move |mut sink: ServerSink| {
-        let end = match &live {
+        let outcome = match &live {
             Some(live) => silence(&mut sink, live).await,
-            None => StreamEnd::Ended(end),
+            None => outcome,
         };
+        log.silent_end(&outcome);
         drop(live);
-        log.silent_end(end);
-        (sink, end)
+        (sink, outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended))
     });
     let exact = Exact {
         close_notify: wire.close_notify,
@@ -154,14 +158,15 @@ pub(super) fn nothing(end: End, wire: Wire, live: Option<Registered>, mut log: A
 }
 
 /// Until the client leaves, or somebody ends it.
-async fn silence(sink: &mut ServerSink, live: &Registered) -> StreamEnd {
+async fn silence(sink: &mut ServerSink, live: &Registered) -> Outcome {
+    live.falls_silent();
     tokio::select! {
         biased;
-        order = live.ordered() => StreamEnd::Ended(match order {
-            Order::End(end) => end,
-            Order::Shutdown => End::Close,
-        }),
-        () = sink.gone() => StreamEnd::Gone,
+        order = live.ordered() => match order {
+            Order::End(end) => Outcome::Ordered(end),
+            Order::Shutdown => Outcome::Shutdown,
+        },
+        () = sink.gone() => Outcome::Left,
     }
 }
 

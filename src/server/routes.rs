@@ -13,8 +13,9 @@ use super::admin::{self, Answer, Desk, Visitor};
 use super::cors;
 use super::respond::{self, Wire};
 use super::session::{self, Refusal};
+use crate::clock::Worker;
 use crate::engine::sessions::Sessions;
-use crate::engine::{Engine, NotBegun, Reply, ReplyBody};
+use crate::engine::{Engine, NotBegun, Outcome, Reply, ReplyBody};
 use crate::request::{Request, Version};
 use crate::scenario::model::End;
 
@@ -61,12 +62,17 @@ impl Routes {
             let visitor = Visitor::of(&plain, request.uri().authority().map(|a| a.as_str()));
             return self.own(plain, body, visitor).await;
         }
+        let log = AccessLog::begin(&plain, began, &self.sessions);
+        let read = match &named {
+            Ok(()) => body.into_bytes_limit(self.max_body).await,
+            Err(_) => Ok(bytes::Bytes::new()),
+        };
+        // Only now: a session that ends while the body is on its way is none to answer in.
         let entered = named.and_then(|()| self.enter(&plain));
         // Who is refused is told so by the rules of the session without a name.
         let engine = entered.as_ref().map_or_else(|_| self.sessions.main(), Arc::clone);
-        let log = AccessLog::begin(&plain, began, &engine.connections);
         let reply = match entered {
-            Ok(_) => match body.into_bytes_limit(self.max_body).await {
+            Ok(_) => match read {
                 Ok(body) => {
                     plain.body = body;
                     engine.session.board.tell(|| news::arrived(&plain));
@@ -98,7 +104,7 @@ impl Routes {
     /// Answers on the server's own paths: no attempt of anybody, and nothing the scenario hears of.
     async fn own(&self, mut request: Request, body: Body, visitor: Visitor) -> Response {
         let engine = self.sessions.main();
-        let log = AccessLog::begin(&request, Instant::now(), &engine.connections);
+        let log = AccessLog::begin(&request, Instant::now(), &self.sessions);
         let cors = || engine.catalog.current().cors.clone();
         let answer = match body.into_bytes_limit(self.max_body).await {
             Ok(body) => {
@@ -177,21 +183,22 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
     log.decided(head.status);
     match body {
         ReplyBody::Full(bytes) => {
-            wait(engine, after).await;
+            // The clock waits until the answer is given.
+            let _at_work = wait(engine, after).await;
             log.answered(&head, bytes.len() as u64);
             respond::full(request, head, bytes, wire)
         }
         ReplyBody::Nothing(end) => {
-            wait(engine, after).await;
+            let _at_work = wait(engine, after).await;
             let stays = matches!(end, End::Stall | End::Hold);
             let connections = &engine.connections;
             let live = stays.then(|| held.unwrap_or_else(|| connections.register(request.peer, "")));
-            respond::nothing(end, wire, live, log)
+            respond::nothing(Outcome::Ended(end), wire, live, log)
         }
         // No byte of it could be sent: it is not even begun.
         ReplyBody::Stream(performance) if !respond::has_body(request, &head) => {
             drop(performance);
-            wait(engine, after).await;
+            let _at_work = wait(engine, after).await;
             log.answered(&head, 0);
             respond::full(request, head, bytes::Bytes::new(), wire)
         }
@@ -204,7 +211,7 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
                 Err(Ok(refused)) => refused,
                 Err(Err(end)) => {
                     drop(performance);
-                    return respond::nothing(end, wire, None, log);
+                    return respond::nothing(Outcome::Ordered(end), wire, None, log);
                 }
             };
             drop(performance);
@@ -213,13 +220,15 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
     }
 }
 
-/// Waits on the session's clock.
-async fn wait(engine: &Engine, after: Duration) {
-    if !after.is_zero() {
-        let mut worker = engine.session.clock.worker();
-        let due = worker.clock().now() + after;
-        worker.sleep_until(due).await;
+/// Waits on the session's clock, for as long as there is the session; answers with whoever waited.
+async fn wait(engine: &Engine, after: Duration) -> Option<Worker> {
+    if after.is_zero() {
+        return None;
     }
+    let mut worker = engine.session.clock.worker();
+    let due = worker.clock().now() + after;
+    worker.wait(Some(due), engine.connections.ended()).await;
+    Some(worker)
 }
 
 /// The request without its framework. What is kept is copied: a slice of hyper's buffer would pin

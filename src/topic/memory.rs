@@ -16,6 +16,7 @@ use super::subscription::Subscription;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::event::Event;
+use crate::name::short;
 use crate::news::Happening;
 use crate::scenario::model::{Gap, History, Selector, TopicRules};
 use crate::scenario::pattern::Pattern;
@@ -168,7 +169,11 @@ impl Topics {
         self.shared.board.tell(|| Happening::Published {
             topic: message.topic.clone(),
             number: message.number,
-            id: message.event.id.as_ref().map(|id| text::from_bytes(id)),
+            id: message
+                .event
+                .id
+                .as_ref()
+                .map(|id| short(&text::from_bytes(id)).into_owned()),
             reached,
         });
         Ok((message, reached))

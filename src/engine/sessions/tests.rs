@@ -1,6 +1,7 @@
 //! Tests of sessions as their users see them.
 
 use super::*;
+use crate::engine::Seed;
 use crate::scenario::compile::compile;
 use crate::scenario::diagnostic::Source;
 

@@ -29,21 +29,24 @@ impl Watch {
         let failure = self.failure.clone().or(late);
         let state = match &failure {
             Some(_) => State::Failed,
-            None if self.met && (last || self.held(e, now)) => State::Met,
+            None if self.met && self.held(e, now) => State::Met,
             None if last => State::Failed,
             None => State::Open,
         };
         let shown = match (state, self.met) {
             (State::Met, _) => None,
-            (State::Open, true) => None,
+            (_, true) if failure.is_none() => None,
             _ => failure.or_else(|| Some(self.missing(e))),
         };
         let (client, lines, mismatch) = match shown {
             Some(shown) => (shown.client, shown.lines, Some(shown.mismatch)),
             None => (None, Vec::new(), None),
         };
-        let waiting = (state == State::Open && self.met)
-            .then(|| "it is true so far, but not for long enough".to_owned());
+        let waiting = match (state, self.met && mismatch.is_none()) {
+            (State::Open, true) => Some("it is true so far, but not for long enough".to_owned()),
+            (State::Failed, true) => Some("it was true, but not for long enough".to_owned()),
+            _ => None,
+        };
         Judged {
             number,
             name: e.name.clone(),

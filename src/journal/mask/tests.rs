@@ -16,6 +16,9 @@ fn names_are_secret_in_any_spelling() {
         "X-Auth-Key",
         "x-goog-api-key",
         "x-signature",
+        "X-Forwarded-Authorization",
+        "X-Session-Id",
+        "x-jwt",
     ] {
         assert!(is_secret_header(name), "{name}");
     }
@@ -45,6 +48,12 @@ fn names_are_secret_in_any_spelling() {
         "signature",
         "X-Amz-Signature",
         "auth",
+        "a[token]",
+        "token[]",
+        "user[password][old]",
+        "passwords",
+        "sessionid",
+        "jwt",
     ] {
         assert!(is_secret_name(name), "{name}");
     }
