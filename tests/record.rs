@@ -150,7 +150,11 @@ fn what_is_served_from_a_recording_is_recorded_the_same_again() {
         );
         let took = began.elapsed().as_millis() as u64;
         assert_eq!(second.yaml, first.yaml, "{path}");
-        assert_eq!(second.writes, first.writes, "{path}");
+        // Without chunks a write is what one read brings, and the network may bring two at once.
+        match name {
+            "sized" | "bare" => assert_eq!(second.writes.concat(), first.writes.concat(), "{path}"),
+            _ => assert_eq!(second.writes, first.writes, "{path}"),
+        }
         assert!(
             took >= first.times.last().copied().unwrap_or(0),
             "{path}: {took} {first:?}"
