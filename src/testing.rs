@@ -16,6 +16,7 @@
 mod builder;
 mod error;
 mod event;
+mod proof;
 mod session;
 
 use std::fmt;

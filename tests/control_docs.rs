@@ -6,19 +6,11 @@ mod support;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use support::docs::blocks;
 use support::process::finish;
 use support::{Server, repo, serve_in};
 
 const DOC: &str = "docs/control.md";
-
-/// The fenced blocks of one language, as they stand.
-fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
-    let fence = format!("```{language}\n");
-    let rests = text.split(fence.as_str()).skip(1);
-    rests
-        .map(|rest| &rest[..rest.find("```").expect("a closing fence")])
-        .collect()
-}
 
 /// Clients that go on while others are run; ended when dropped.
 struct Background(Vec<std::process::Child>);
@@ -73,7 +65,7 @@ fn the_commands_print_what_is_shown() {
     let path = repo(DOC);
     let mut text = fs::read_to_string(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("ticker.yaml"), blocks(&text, "yaml")[0]).unwrap();
+    fs::write(folder.path().join("ticker.yaml"), &blocks(&text, "yaml")[0]).unwrap();
     let server = serve_in(
         folder,
         &[
@@ -87,7 +79,7 @@ fn the_commands_print_what_is_shown() {
         ],
     );
     let mut background = Background(Vec::new());
-    let consoles: Vec<String> = blocks(&text, "console").into_iter().map(str::to_owned).collect();
+    let consoles: Vec<String> = blocks(&text, "console");
     assert!(consoles.len() >= 10);
     for shown in consoles {
         let commands = shown.lines().filter_map(|line| line.strip_prefix("$ "));

@@ -8,16 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use commands::{ask, done, exchange, tell};
+use support::docs::blocks;
 use support::{binary, repo, serve_in};
-
-/// The fenced blocks of one language, as they stand.
-fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
-    let fence = format!("```{language}\n");
-    text.split(fence.as_str())
-        .skip(1)
-        .map(|rest| &rest[..rest.find("```").expect("a closing fence")])
-        .collect()
-}
 
 /// Writes each YAML block whose first line is `# NAME.yaml` into a folder.
 fn write_files(text: &str, folder: &Path) {
@@ -45,7 +37,7 @@ fn the_commands_print_what_readme_shows() {
     let mut text = fs::read_to_string(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
     write_files(&text, folder.path());
-    let consoles: Vec<String> = blocks(&text, "console").into_iter().map(str::to_owned).collect();
+    let consoles: Vec<String> = blocks(&text, "console");
     assert!(consoles.len() >= 2);
     for shown in consoles {
         let command = shown.lines().next().unwrap();
@@ -101,7 +93,7 @@ fn the_verdict_in_readme_is_what_a_client_is_told() {
         .find(|block| block.contains("not ok"))
         .unwrap();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, text.replace(shown, &said)).unwrap();
+        fs::write(&path, text.replace(&shown, &said)).unwrap();
     } else {
         assert_eq!(shown, said);
     }
@@ -159,7 +151,7 @@ fn the_banner_is_the_one_readme_shows() {
         .into_iter()
         .find(|b| b.starts_with("mock-sse "))
         .unwrap();
-    assert_eq!(words(shown), words(&real));
+    assert_eq!(words(&shown), words(&real));
 }
 
 #[test]

@@ -2,19 +2,9 @@
 
 mod support;
 
-use std::collections::BTreeSet;
-
+use support::docs::{assert_every_flag, blocks};
 use support::process::{run, said};
 use support::{repo, serve};
-
-/// The fenced blocks of one language, as they stand.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let behind = text.split(fence.as_str()).skip(1);
-    behind
-        .map(|rest| rest[..rest.find("```").expect("a closing fence")].to_owned())
-        .collect()
-}
 
 /// Without what differs each time: the times that something took.
 fn timeless(text: &str) -> String {
@@ -61,23 +51,5 @@ fn the_command_writes_what_the_page_shows() {
 
 #[test]
 fn the_page_has_every_flag() {
-    let text = std::fs::read_to_string(repo("docs/record.md")).unwrap();
-    let rows = text.lines().filter(|line| line.starts_with("| `-"));
-    let flags = rows.flat_map(|row| {
-        let first = row.split('|').nth(1).unwrap();
-        let words = first.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-        words
-            .filter(|word| word.starts_with("--"))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    });
-    let shown: BTreeSet<String> = flags.collect();
-    let command = mock_sse::cli::command();
-    let record = command.find_subcommand("record").unwrap();
-    let real = record
-        .get_arguments()
-        .filter_map(|argument| argument.get_long())
-        .map(|long| format!("--{long}"));
-    let real: BTreeSet<String> = real.filter(|flag| flag != "--help").collect();
-    assert_eq!(shown, real);
+    assert_every_flag("docs/record.md", "record");
 }

@@ -9,6 +9,7 @@ mod explain;
 mod output;
 mod play;
 mod record;
+mod request_args;
 mod serve;
 mod serve_args;
 mod verify;

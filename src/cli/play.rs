@@ -1,14 +1,15 @@
 //! `mock-sse play`: what a client would receive.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
 
 use super::output::{FAILED, block_on, complain, print_diagnostics, usage};
+use super::request_args::RequestArgs;
 use crate::engine::Seed;
 use crate::play::json::JsonView;
 use crate::play::raw::Raw;
@@ -43,18 +44,8 @@ pub struct PlayArgs {
     /// The time of day at which the session begins, over the scenario's own: 2026-01-31T12:00:00Z
     #[arg(long, env = "MOCK_SSE_NOW", value_name = "TIME", value_parser = time_of_day::parse)]
     now: Option<u64>,
-    /// The request's method: GET, or POST with --data
-    #[arg(short = 'X', long, value_name = "METHOD", value_parser = method)]
-    method: Option<String>,
-    /// A header of the request: 'Name: value'; again for more
-    #[arg(short = 'H', long, value_name = "HEADER", value_parser = header)]
-    header: Vec<(String, String)>,
-    /// The request's body; @FILE reads one, @- standard input. A form unless --header says another content-type
-    #[arg(short = 'd', long, value_name = "TEXT")]
-    data: Option<String>,
-    /// The Last-Event-ID that the client comes back with
-    #[arg(long, value_name = "ID", value_parser = header_value)]
-    last_event_id: Option<String>,
+    #[command(flatten)]
+    request: RequestArgs,
     /// Print the head, too
     #[arg(short, long, conflicts_with = "json")]
     include: bool,
@@ -172,12 +163,18 @@ fn request(args: &PlayArgs) -> Result<Request, String> {
     if own {
         return Err("the paths below /__mock are the server's own, not the scenario's".into());
     }
-    let given = if args.data.is_some() { "POST" } else { "GET" };
-    let mut request = Request::example(args.method.as_deref().unwrap_or(given), target.path());
+    let asked = &args.request;
+    let mut request = Request::example(asked.method(), target.path());
     request.query = target.query().map(str::to_owned);
-    add_headers(&mut request, args)?;
-    if let Some(data) = &args.data {
-        request.body = body(data)?;
+    if asked.names("host") {
+        request.headers.clear();
+    }
+    for (name, value) in asked.headers()? {
+        let value = Bytes::copy_from_slice(value.as_bytes());
+        request.headers.push((name.to_owned(), value));
+    }
+    if let Some(body) = asked.body()? {
+        request.body = body;
         let length = request.body.len().to_string();
         add_missing(&mut request, "content-length", &length);
         add_missing(&mut request, "content-type", "application/x-www-form-urlencoded");
@@ -185,68 +182,9 @@ fn request(args: &PlayArgs) -> Result<Request, String> {
     Ok(request)
 }
 
-fn add_headers(request: &mut Request, args: &PlayArgs) -> Result<(), String> {
-    if args.header.iter().any(|(name, _)| name == "host") {
-        request.headers.clear();
-    }
-    let headers = args.header.iter();
-    request
-        .headers
-        .extend(headers.map(|(name, value)| (name.clone(), Bytes::from(value.clone()))));
-    if let Some(id) = &args.last_event_id {
-        if request.header("last-event-id").is_some() {
-            return Err("--last-event-id and --header 'last-event-id: …' say the same: give one".into());
-        }
-        request
-            .headers
-            .push(("last-event-id".into(), Bytes::from(id.clone())));
-    }
-    Ok(())
-}
-
 fn add_missing(request: &mut Request, name: &str, value: &str) {
     if request.header(name).is_none() {
         let value = Bytes::copy_from_slice(value.as_bytes());
         request.headers.push((name.to_owned(), value));
-    }
-}
-
-pub(super) fn body(data: &str) -> Result<Bytes, String> {
-    let Some(path) = data.strip_prefix('@') else {
-        return Ok(Bytes::copy_from_slice(data.as_bytes()));
-    };
-    let read = match path {
-        "-" => {
-            let mut bytes = Vec::new();
-            io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-        }
-        path => std::fs::read(Path::new(path)),
-    };
-    read.map(Bytes::from)
-        .map_err(|error| format!("--data: cannot read {path}: {error}"))
-}
-
-/// A method as HTTP has it, where case matters (RFC 9110 §9.1).
-pub(super) fn method(text: &str) -> Result<String, String> {
-    match http::Method::from_bytes(text.as_bytes()) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("a method is one word, such as GET or POST".into()),
-    }
-}
-
-/// `Name: value` (RFC 9110 §5).
-pub(super) fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("there is no colon: write 'Name: value'")?;
-    let name = http::HeaderName::from_bytes(name.trim().as_bytes())
-        .map_err(|_| format!("`{}` is no name of a header", name.trim()))?;
-    Ok((name.as_str().to_owned(), header_value(value.trim())?))
-}
-
-pub(super) fn header_value(text: &str) -> Result<String, String> {
-    match http::HeaderValue::from_bytes(text.as_bytes()) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("a header's value holds no line end or other control character".into()),
     }
 }

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{FAILED, block_on, complain, say, usage};
-use super::play::{body, header, header_value, method};
+use super::request_args::RequestArgs;
 use crate::record::{Access, Asked, Ending, Progress, RecordError, Recorded, Settings, Trust};
 use crate::scenario::duration;
 
@@ -22,18 +22,8 @@ pub struct RecordArgs {
     /// The scenario to write; the recording lies beside it, as FILE.recording.ndjson
     #[arg(short, long, value_name = "FILE.yaml")]
     output: PathBuf,
-    /// The request's method: GET, or POST with --data
-    #[arg(short = 'X', long, value_name = "METHOD", value_parser = method)]
-    method: Option<String>,
-    /// A header of the request: 'Name: value'; again for more
-    #[arg(short = 'H', long, value_name = "HEADER", value_parser = header)]
-    header: Vec<(String, String)>,
-    /// The request's body; @FILE reads one, @- standard input. A form unless --header says another content-type
-    #[arg(short = 'd', long, value_name = "TEXT")]
-    data: Option<String>,
-    /// The Last-Event-ID that the client comes back with
-    #[arg(long, value_name = "ID", value_parser = header_value)]
-    last_event_id: Option<String>,
+    #[command(flatten)]
+    request: RequestArgs,
     /// Stop behind this many events
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
@@ -92,11 +82,10 @@ pub(super) fn run(args: &RecordArgs) -> u8 {
 }
 
 fn settings(args: &RecordArgs) -> Result<Settings, String> {
-    let given = if args.data.is_some() { "POST" } else { "GET" };
-    let method = args.method.as_deref().unwrap_or(given);
-    let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
-    let data = args.data.as_deref().map(body).transpose()?;
-    let asked = Asked::new(&args.url, method, headers(args)?, data.map(|data| data.to_vec()));
+    let request = &args.request;
+    let method = Method::from_bytes(request.method().as_bytes()).map_err(|error| error.to_string())?;
+    let body = request.body()?.map(|body| body.to_vec());
+    let asked = Asked::new(&args.url, method, headers(request)?, body);
     Ok(Settings {
         asked: asked.map_err(|error| error.to_string())?,
         access: Access {
@@ -116,21 +105,13 @@ fn settings(args: &RecordArgs) -> Result<Settings, String> {
     })
 }
 
-fn headers(args: &RecordArgs) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let id = args.last_event_id.as_deref().map(|id| ("last-event-id", id));
-    let given = args
-        .header
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    if id.is_some() && given.clone().any(|(name, _)| name == "last-event-id") {
-        return Err("--last-event-id and --header 'last-event-id: …' say the same: give one".into());
-    }
+fn headers(request: &RequestArgs) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let one = |(name, value): (&str, &str)| {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?;
         Ok((name, value))
     };
-    given.chain(id).map(one).collect()
+    request.headers()?.into_iter().map(one).collect()
 }
 
 /// Ready at Ctrl-C or SIGTERM.

@@ -221,6 +221,19 @@ impl Performance {
         Ok(())
     }
 
+    /// Writes what has been held back so far: the end is a clean one.
+    pub(super) async fn let_go<S: Sink>(&mut self, sink: &mut S) -> Result<(), Outcome> {
+        let Some(mut rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
+            return Ok(());
+        };
+        sink.about(Source::Rest);
+        match self.slices(sink, &mut rest).await {
+            Ok(()) => Ok(()),
+            Err(Stop::Over(outcome)) => Err(outcome),
+            Err(_) => Err(Outcome::Left),
+        }
+    }
+
     /// Writes a frame. While the client takes none of it, whatever ends the stream abruptly does so.
     async fn put<S: Sink>(&mut self, sink: &mut S, frame: &Frame) -> Result<(), Stop> {
         let outlet = self.outlet.as_ref();

@@ -126,19 +126,6 @@ impl Performance {
         }
     }
 
-    /// Writes what has been held back so far: the end is a clean one.
-    async fn let_go<S: Sink>(&mut self, sink: &mut S) -> Result<(), Outcome> {
-        let Some(mut rest) = self.outlet.as_mut().map(|outlet| outlet.rest()) else {
-            return Ok(());
-        };
-        sink.about(Source::Rest);
-        match self.slices(sink, &mut rest).await {
-            Ok(()) => Ok(()),
-            Err(Stop::Over(outcome)) => Err(outcome),
-            Err(_) => Err(Outcome::Left),
-        }
-    }
-
     /// What the script does in the end, whatever ended the stream; once.
     fn conclude(&mut self) {
         // It is no longer among those that are open, nor among its topics' followers.
