@@ -266,3 +266,25 @@ fn streams_that_can_take_no_event_say_why() {
     }
     drop(sized);
 }
+
+#[test]
+fn an_abrupt_end_does_not_wait_for_a_clean_one() {
+    let yaml = "
+endpoints:
+  - path: /flood
+    stream: [{ data: '{{ \"x\" * 1000000 }}', every: 1s }]
+";
+    let server = serve(yaml, &["--clock", "manual", "--no-tls"]);
+    let _never_read = server.open("/flood", &[]);
+    let blocked = tell(
+        &server,
+        "POST",
+        "/__mock/clock/advance?timeout=3s",
+        json!({ "by": "1h" }),
+    );
+    assert_eq!(blocked.0, 504);
+    done(ask(&server, "POST", "/__mock/connections/1/close"));
+    assert_eq!(count(&server), 1, "it waits for its client");
+    done(ask(&server, "POST", "/__mock/connections/1/cut"));
+    done(ask(&server, "GET", "/__mock/connections?max=0&wait=20s"));
+}
