@@ -2,30 +2,17 @@
 //!
 //! They run in a copy below the build's folder, where what they need is installed in fixed versions and stays.
 
+mod installed;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use installed::{command, npm_ci, passes, there_is, venv};
 use serde_json::Value;
 use support::process::said;
 use support::repo;
-
-/// Whether a program is there. Where everything is to be tested (`CI`), one that is missing is a failure.
-fn there_is(program: &str) -> bool {
-    let found = Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()
-        .is_ok_and(|out| out.status.success());
-    if !found {
-        let said = format!("there is no {program} here; scripts/test installs it");
-        assert!(std::env::var_os("CI").is_none(), "{said}");
-        eprintln!("SKIPPED: {said}");
-    }
-    found
-}
 
 /// A fresh copy of an example and of what it shares with others; what is installed there stays.
 fn copy(example: &str) -> PathBuf {
@@ -43,42 +30,6 @@ fn copy(example: &str) -> PathBuf {
         }
     }
     to.join(example)
-}
-
-/// A command that knows where the binary is, and none of the server's variables.
-fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MOCK_SSE_")) {
-        command.env_remove(name);
-    }
-    command
-        .current_dir(folder)
-        .env("MOCK_SSE", env!("CARGO_BIN_EXE_mock-sse"))
-        .env("NO_COLOR", "1")
-        .env_remove("FORCE_COLOR")
-        .env_remove("PORT")
-        .stdin(Stdio::null());
-    command
-}
-
-/// It must succeed; what it printed.
-fn passes(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let (code, stdout, stderr) = said(&output);
-    assert_eq!(code, Some(0), "{command:?}:\n{stdout}\n{stderr}");
-    stdout
-}
-
-/// Installs what a package's lock file names, unless that has been done.
-fn npm_ci(folder: &Path) {
-    let lock = fs::read_to_string(folder.join("package-lock.json")).unwrap();
-    assert!(!lock.contains("://"), "a lock file names no host");
-    let installed = folder.join("node_modules/.installed");
-    if fs::read_to_string(&installed).is_ok_and(|last| last == lock) {
-        return;
-    }
-    passes(command("npm", folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]));
-    fs::write(installed, lock).unwrap();
 }
 
 fn check(args: &[&str]) -> Output {
@@ -107,16 +58,16 @@ fn pytest_passes() {
     if !there_is("python3") {
         return;
     }
-    const PYTEST: &str = "pytest==8.4.2";
     let folder = copy("pytest");
-    let venv = folder.join("venv");
-    let python = venv.join("bin/python");
-    let installed = venv.join(PYTEST);
-    if !installed.exists() {
-        passes(command("python3", &folder).args(["-m", "venv"]).arg(&venv));
-        passes(command(&python, &folder).args(["-m", "pip", "install", "--quiet", PYTEST]));
-        fs::write(installed, "").unwrap();
-    }
+    let pinned = [
+        "iniconfig==2.3.0",
+        "packaging==25.0",
+        "pluggy==1.6.0",
+        "Pygments==2.19.2",
+        "pytest==8.4.2",
+    ];
+    fs::write(folder.join("requirements.txt"), pinned.join("\n")).unwrap();
+    let python = venv(&folder);
     let pytest = |args: &[&str]| {
         let mut pytest = command(&python, &folder);
         pytest.args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "test_ticker.py"]);
