@@ -9,6 +9,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use sha2::{Digest, Sha256};
 
+use super::turns::turn;
 use super::{meter, print};
 use crate::text;
 
@@ -37,6 +38,7 @@ pub(super) fn readers() -> Vec<(&'static str, Value)> {
         ("b64", Value::from_function(b64)),
         ("b64decode", Value::from_function(b64decode)),
         ("string", Value::from_function(json_or_text)),
+        ("turn", Value::from_function(turn)),
     ]
 }
 

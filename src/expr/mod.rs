@@ -18,6 +18,7 @@ mod request;
 mod rewrite;
 mod scope;
 mod state;
+mod turns;
 mod vocabulary;
 
 use std::fmt;

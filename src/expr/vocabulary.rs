@@ -54,6 +54,7 @@ pub(super) const FILTERS: &[&str] = &[
     "sum",
     "title",
     "trim",
+    "turn",
     "unique",
     "upper",
     "words",

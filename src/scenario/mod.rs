@@ -12,6 +12,7 @@ pub mod file;
 pub mod load;
 pub mod model;
 pub mod pattern;
+pub mod preset;
 pub mod recording;
 pub mod schema;
 pub mod size;

@@ -11,6 +11,7 @@ use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::file::{AnswerFile, EntryFile};
 use crate::scenario::model::{Body, Choice, Entry};
 use crate::scenario::pattern::Pattern;
+use crate::scenario::preset::Expansion;
 
 /// A place that answers: an endpoint or an entry.
 pub(super) struct Outline<'a> {
@@ -65,16 +66,44 @@ impl Compiler<'_> {
             (None, Some(list)) => self
                 .entries(list, outline, &layers, paths, place, around, Kind::Cases)
                 .map(Choice::Cases),
-            (None, None) => {
-                let answer = self.answer(outline, &layers, paths, place);
-                Some(Choice::Answer(Arc::new(answer)))
-            }
+            (None, None) => match layers.body().and_then(AnswerFile::preset) {
+                Some(preset) => self.preset(preset, outline, &layers, paths, place),
+                None => {
+                    let answer = self.answer(outline, &layers, paths, place);
+                    Some(Choice::Answer(Arc::new(answer)))
+                }
+            },
         };
         if let Some(choice) = &choice {
             self.check_stream_keys(outline, choice);
         }
         self.check_head(outline);
         choice
+    }
+
+    /// The ordinary answers that a preset stands for.
+    fn preset<'a>(
+        &mut self,
+        preset: &'a Expansion,
+        outline: &Outline<'a>,
+        layers: &Layers<'a>,
+        paths: &[Pattern],
+        place: &Place,
+    ) -> Option<Choice> {
+        let inner = Outline {
+            what: "this preset",
+            at: &preset.span,
+            ..*outline
+        };
+        if preset.entries.is_empty() {
+            return None; // what is wrong with it has been said
+        }
+        let layers = layers.above(&preset.base);
+        let entries = self.entries(&preset.entries, &inner, &layers, paths, place, &[], Kind::Cases)?;
+        Some(match entries.as_slice() {
+            [Entry { when: None, choice }] => choice.clone(),
+            _ => Choice::Cases(entries),
+        })
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a place is takes all of these")]

@@ -7,11 +7,12 @@ use super::Compiler;
 use super::choice::Outline;
 use super::layers::Layers;
 use super::place::{FileScope, Place, Room};
-use crate::scenario::decode::At;
+use crate::scenario::decode::{At, OneOrMany};
 use crate::scenario::diagnostic::{Diagnostic, Span};
-use crate::scenario::file::EndpointFile;
+use crate::scenario::file::{EndpointFile, EntryFile};
 use crate::scenario::model::{Endpoint, HostRule, Methods};
 use crate::scenario::pattern::Pattern;
+use crate::scenario::preset::Expansion;
 
 /// What an endpoint is called: known before anything in it is compiled, so that steps can name it.
 #[derive(Default, Clone)]
@@ -135,7 +136,9 @@ impl Compiler<'_> {
     }
 
     fn paths(&mut self, file: &At<EndpointFile>) -> Option<Vec<Pattern>> {
-        let Some(list) = file.value.path.as_ref().filter(|list| !list.0.is_empty()) else {
+        let own = file.value.path.as_ref();
+        let usual = own.is_none().then(|| usual_paths(file)).flatten();
+        let Some(list) = own.or(usual.as_ref()).filter(|list| !list.0.is_empty()) else {
             self.error_hint(&file.span, "this endpoint has no `path`", "add `path: /sse`");
             return None;
         };
@@ -198,6 +201,9 @@ impl Compiler<'_> {
 
     fn methods(&mut self, file: &EndpointFile, span: &Span) -> Option<Methods> {
         let Some(methods) = &file.method else {
+            if preset(file).is_some() {
+                return Some(Methods::Only(vec!["POST".into()]));
+            }
             return Some(Methods::Only(vec!["GET".into()]));
         };
         if methods.0.iter().any(|m| m.value == "ANY") {
@@ -282,6 +288,31 @@ pub(super) fn check_method(method: &str) -> Result<(), String> {
         return Err(format!("methods are case-sensitive: write {upper}"));
     }
     Ok(())
+}
+
+/// The first preset that an endpoint answers with, itself or in an entry.
+fn preset(file: &EndpointFile) -> Option<&Expansion> {
+    let own = file.answer.preset();
+    own.or_else(|| preset_in(&file.attempts))
+        .or_else(|| preset_in(&file.cases))
+}
+
+fn preset_in(entries: &Option<Vec<At<EntryFile>>>) -> Option<&Expansion> {
+    entries.iter().flatten().find_map(|At { value, .. }| {
+        let own = value.answer.preset();
+        own.or_else(|| preset_in(&value.attempts))
+            .or_else(|| preset_in(&value.cases))
+    })
+}
+
+/// The paths of the API whose preset an endpoint answers with.
+fn usual_paths(file: &At<EndpointFile>) -> Option<OneOrMany<At<String>>> {
+    let preset = preset(&file.value)?;
+    let at = |path: &&str| At {
+        span: preset.span.clone(),
+        value: (*path).to_owned(),
+    };
+    Some(OneOrMany(preset.paths.iter().map(at).collect()))
 }
 
 /// The span of an endpoint's path, or of the endpoint.

@@ -15,6 +15,13 @@ impl<'a> Layers<'a> {
         Layers(layers)
     }
 
+    /// With one more layer beneath all others.
+    pub fn above(&self, base: &'a AnswerFile) -> Layers<'a> {
+        let mut layers = vec![base];
+        layers.extend(&self.0);
+        Layers(layers)
+    }
+
     /// Outermost first.
     pub fn all(&self) -> impl Iterator<Item = &'a AnswerFile> + use<'a> {
         self.0.clone().into_iter()
@@ -59,6 +66,10 @@ pub(super) fn bodies(file: &AnswerFile) -> Vec<&'static str> {
         ("files", file.files.is_some()),
         ("stream", file.stream.is_some()),
         ("end", file.end.is_some()),
+        ("openai_chat", file.openai_chat.is_some()),
+        ("openai_responses", file.openai_responses.is_some()),
+        ("anthropic_messages", file.anthropic_messages.is_some()),
+        ("gemini", file.gemini.is_some()),
     ]
     .into_iter()
     .filter_map(|(key, there)| there.then_some(key))

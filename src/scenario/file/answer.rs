@@ -1,8 +1,9 @@
 //! Answers as they are written.
 
-use super::{RawFile, StepFile};
+use super::{PresetFile, RawFile, StepFile};
 use crate::mapping;
 use crate::scenario::decode::{Anything, At, DurationText, Entries, OneOrMany, Scalar};
+use crate::scenario::preset::{AnthropicMessages, Expansion, Gemini, OpenAiChat, OpenAiResponses};
 
 mapping! {
     /// What a request causes and gets.
@@ -33,6 +34,14 @@ mapping! {
         files: At<String>,
         /// Answer: an event stream, as a list of steps.
         stream: At<Vec<StepFile>>,
+        /// Answer: what a model says, as OpenAI's chat completions tell it.
+        openai_chat: PresetFile<OpenAiChat>,
+        /// Answer: what a model says, as OpenAI's responses tell it.
+        openai_responses: PresetFile<OpenAiResponses>,
+        /// Answer: what a model says, as Anthropic's messages tell it.
+        anthropic_messages: PresetFile<AnthropicMessages>,
+        /// Answer: what a model says, as Gemini tells it.
+        gemini: PresetFile<Gemini>,
         /// No answer at all: `close` the connection without a byte, `cut`, `reset` it, or `stall`.
         end: At<String>,
         /// HTTP/2 error code for an `end: cut`: a name such as `CANCEL`, or a number; `INTERNAL_ERROR` by default.
@@ -53,6 +62,17 @@ mapping! {
         resume: At<bool>,
         /// Steps that are done whatever ended the stream: `set`, `publish`, `signal`.
         finally: At<Vec<StepFile>>,
+    }
+}
+
+impl AnswerFile {
+    /// The preset that it answers with.
+    pub fn preset(&self) -> Option<&Expansion> {
+        let chat = self.openai_chat.as_ref().map(|preset| &preset.expansion);
+        let responses = self.openai_responses.as_ref().map(|preset| &preset.expansion);
+        let messages = self.anthropic_messages.as_ref().map(|preset| &preset.expansion);
+        let gemini = self.gemini.as_ref().map(|preset| &preset.expansion);
+        chat.or(responses).or(messages).or(gemini)
     }
 }
 

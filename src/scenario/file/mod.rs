@@ -5,6 +5,7 @@
 mod answer;
 mod endpoint;
 mod expect;
+mod preset;
 mod relay;
 mod replay;
 mod short;
@@ -17,6 +18,7 @@ pub use answer::{
 };
 pub use endpoint::{CorsFile, CorsRulesFile, EndpointFile, EntryFile};
 pub use expect::{CountFile, CountRulesFile, ExpectFile, GapRulesFile, RateRulesFile};
+pub use preset::*;
 pub use relay::*;
 pub use replay::{ReplayFile, ReplayRulesFile, ReplayStepFile};
 pub use step::*;
