@@ -110,7 +110,7 @@ fn closure(items: &BTreeMap<String, String>, function: &str) -> String {
     }
     let literals = text
         .split('"')
-        .filter(|literal| literal.starts_with("scenarios/"));
+        .filter(|literal| literal.starts_with("scenarios/") || literal.starts_with("tests/fixtures/"));
     let shipped: Vec<String> = literals
         .filter(|literal| literal.ends_with(".yaml"))
         .filter_map(|path| fs::read_to_string(repo(path)).ok())

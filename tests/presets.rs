@@ -19,12 +19,13 @@ const PATHS: [(&str, &str); 4] = [
 
 const JSON: &str = "content-type: application/json";
 
+const MODELS: &str = "tests/fixtures/presets/models.yaml";
+
 /// What a client of the fixture gets, head and all but the date.
 fn play(path: &str, body: &Json) -> String {
-    let folder = repo("tests/fixtures/presets");
     let body = body.to_string();
-    let args = ["play", "models.yaml", path, "-H", JSON, "-d", &body, "-i"];
-    let (_, out, err) = said(&run(&folder, &args, &[]));
+    let args = ["play", MODELS, path, "-H", JSON, "-d", &body, "-i"];
+    let (_, out, err) = said(&run(&repo("."), &args, &[]));
     assert!(
         err.is_empty() || err.starts_with("the answer has status"),
         "{path}: {err}"
@@ -341,4 +342,62 @@ fn a_pace_is_kept_by_the_sessions_clock() {
     step("250ms");
     assert!(stream.event().unwrap().contains("\" two\""));
     assert!(stream.event().unwrap().contains("\"stop\""));
+}
+
+#[test]
+fn a_turn_says_what_a_reply_may() {
+    let yaml = "
+endpoints:
+  - openai_chat:
+      pace: { first_token: 1h }
+      turns:
+        - text: Let me look.
+          reasoning: hm
+          tools: { name: look }
+          finish_reason: other
+          usage: { input: 1, output: 2 }
+          pace: { first_token: 1ms }
+        - { text: no pace of its own, error: { after: 1, status: 500 } }
+";
+    let server = serve(yaml, &["--clock", "manual", "--no-tls"]);
+    let user = json!({ "role": "user", "content": "x" });
+    let open = |messages: Json| {
+        let body =
+            json!({ "stream": true, "messages": messages, "stream_options": { "include_usage": true } })
+                .to_string();
+        let headers = [("content-type", "application/json")];
+        server.open_with("POST", "/v1/chat/completions", &headers, body.as_bytes())
+    };
+    let advance = |by: &str| {
+        done(tell(
+            &server,
+            "POST",
+            "/__mock/clock/advance",
+            json!({ "by": by }),
+        ))
+    };
+    let mut first = open(json!([user]));
+    advance("1ms");
+    let all = String::from_utf8(first.all()).unwrap();
+    for part in [
+        r#""content":" look.""#,
+        r#""reasoning_content":"hm""#,
+        r#""name":"look""#,
+        r#""finish_reason":"other""#,
+        r#""prompt_tokens":1,"completion_tokens":2,"total_tokens":3"#,
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    let mut second = open(json!([user, { "role": "tool" }]));
+    advance("59m");
+    assert_eq!(
+        done(commands::ask(&server, "GET", "/__mock/connections"))["count"],
+        1
+    );
+    advance("1m");
+    let all = String::from_utf8(second.all()).unwrap();
+    assert!(
+        all.contains(r#""content":"no""#) && all.contains(r#""error":{"#),
+        "{all}"
+    );
 }

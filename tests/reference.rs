@@ -27,6 +27,13 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("GapRulesFile", &["Gap"]),
     ("EndpointFile", &["Endpoint", "Answer"]),
     ("EntryFile", &["Entry", "Answer"]),
+    ("PresetFile", &["Model"]),
+    ("ReplyFile", &["Model"]),
+    ("TurnFile", &["Model"]),
+    ("ToolFile", &["Tool call"]),
+    ("UsageFile", &["Usage"]),
+    ("PaceFile", &["Pace"]),
+    ("FailureFile", &["Error"]),
     ("PublishFile", &["Message"]),
     ("PublishRulesFile", &["Message"]),
     ("HeartbeatRulesFile", &["Heartbeat"]),
@@ -70,7 +77,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// What a section may hold although not all of its definitions have it.
-const SHARED: &[&str] = &["Steps", "Endpoint", "Entry", "raw", "if", "end"];
+const SHARED: &[&str] = &["Steps", "Endpoint", "Entry", "raw", "if", "end", "Model"];
 
 fn reference() -> String {
     fs::read_to_string(repo("docs/language.md")).unwrap()
