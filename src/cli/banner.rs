@@ -88,13 +88,21 @@ impl Banner<'_> {
             .scenario
             .endpoints
             .iter()
-            .map(crate::matching::describe)
+            .map(|endpoint| shortened(crate::matching::describe(endpoint)))
             .collect();
-        let width = names.iter().map(String::len).max().unwrap_or(0);
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, endpoint) in names.iter().zip(&self.scenario.endpoints) {
             let _ = writeln!(out, "  {name:<width$}  {}", summary(endpoint));
             let _ = writeln!(out, "  {:<width$}  {}", "", curl(endpoint, &base));
         }
+    }
+}
+
+/// The first of several paths stands for all.
+fn shortened(name: String) -> String {
+    match name.split_once(", /") {
+        Some((first, _)) => format!("{first}, …"),
+        None => name,
     }
 }
 

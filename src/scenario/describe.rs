@@ -14,7 +14,10 @@ const MOST_PARTS: usize = 6;
 
 /// What an endpoint does: `streams 1 event, then 1 event every 5s`.
 pub fn summary(endpoint: &Endpoint) -> String {
-    let mut text = choice(&endpoint.choice);
+    let mut text = match endpoint.preset {
+        Some(preset) => format!("answers as a language model does ({})", preset.key),
+        None => choice(&endpoint.choice),
+    };
     if endpoint.when.is_some() {
         text += ", under a condition";
     }
@@ -277,8 +280,10 @@ fn text(text: &Text) -> String {
 pub fn curl(endpoint: &Endpoint, base: &str) -> String {
     let path = endpoint.paths.first().map_or("/", |path| path.source());
     let path: String = path.chars().filter(|c| !matches!(c, '{' | '}')).collect();
-    let url = format!("{base}{}", path.replace("...", ""));
-    let quoted = match url.contains(['~', '*', '(', ')', ';', '&', '$', '\'']) {
+    let sample = endpoint.preset.map(|preset| preset.sample);
+    let (query, body) = sample.unwrap_or(("", r#"{"msg": "hello"}"#));
+    let url = format!("{base}{}{query}", path.replace("...", ""));
+    let quoted = match url.contains(['?', '~', '*', '(', ')', ';', '&', '$', '\'']) {
         true => format!("'{url}'"),
         false => url,
     };
@@ -305,7 +310,7 @@ pub fn curl(endpoint: &Endpoint, base: &str) -> String {
         other => line += &format!(" -X {other}"),
     }
     if matches!(method, "POST" | "PUT" | "PATCH") {
-        line += " -H 'content-type: application/json' -d '{\"msg\": \"hello\"}'";
+        line += &format!(" -H 'content-type: application/json' -d '{body}'");
     }
     line
 }
@@ -353,6 +358,12 @@ mod tests {
                 "path: /a, stream: [ { repeat: { every: 1s, steps: [ { data: a }, { stall: 1ms } ] } } ]",
                 "streams (1 event, then silence for 1ms) every 1s",
                 "curl -N http://h/a",
+            ),
+            (
+                "gemini: Hello",
+                "answers as a language model does (gemini)",
+                "curl -N 'http://h/v1beta/models/model:streamGenerateContent?alt=sse' \
+                 -H 'content-type: application/json' -d '{\"contents\": [{\"role\": \"user\", \"parts\": [{\"text\": \"Hi\"}]}]}'",
             ),
             (
                 "path: /a, cases: [ { when: request.body, json: 1 }, { set: { a: 1 }, status: 204 } ]",

@@ -130,6 +130,7 @@ impl Compiler<'_> {
             when,
             client,
             choice: choice?,
+            preset: preset(value).map(|preset| preset.api),
             cors,
         };
         Some((at, endpoint))

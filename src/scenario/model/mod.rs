@@ -91,6 +91,15 @@ impl HostRule {
     }
 }
 
+/// An API whose model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// Its key in the language.
+    pub key: &'static str,
+    /// Query and body of a request that asks for a stream.
+    pub sample: (&'static str, &'static str),
+}
+
 /// An endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -110,6 +119,8 @@ pub struct Endpoint {
     pub client: Option<Expr>,
     /// The answer, or the choice of answers.
     pub choice: Choice,
+    /// The API whose model answers here, at least to some requests.
+    pub preset: Option<Preset>,
     /// Cross-origin rules; `None`: no CORS headers.
     pub cors: Option<Arc<CorsPolicy>>,
 }

@@ -18,6 +18,10 @@ const REQUEST: &str = "req_{{ uuid() | replace('-', '') }}";
 impl Api for AnthropicMessages {
     const KEY: &'static str = "anthropic_messages";
     const PATHS: &'static [&'static str] = &["/v1/messages"];
+    const SAMPLE: (&'static str, &'static str) = (
+        "",
+        r#"{"model": "text", "stream": true, "max_tokens": 99, "messages": [{"role": "user", "content": "Hi"}]}"#,
+    );
     const ID: &'static str = "msg_";
     const MODEL: &'static str = "request.json.model";
     const MESSAGES: &'static str = "request.json.messages";

@@ -17,6 +17,10 @@ impl Api for Gemini {
         "/v1/models/{model}:streamGenerateContent",
         "/v1/models/{model}:generateContent",
     ];
+    const SAMPLE: (&'static str, &'static str) = (
+        "?alt=sse",
+        r#"{"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}"#,
+    );
     const ID: &'static str = "";
     const MODEL: &'static str = "((request.path | split('/') | last) | split(':') | first)";
     const MESSAGES: &'static str = "request.json.contents";

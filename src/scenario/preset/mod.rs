@@ -1,7 +1,7 @@
 //! Presets: a model's answer, said in a line → the ordinary answers and steps it stands for.
 //!
 //! An API says how its stream and its whole answer look (`openai_chat`, `openai_responses`, `anthropic`,
-//! `gemini`); `reply` is what they are made of, `draft` makes nodes of it. What a user wrote stands in `let`s, with
+//! `gemini`); `read` checks what they are made of, the `reply`; `draft` makes nodes of it. What a user wrote stands in `let`s, with
 //! its own place in the file, so that mistakes are told where they were made.
 
 mod anthropic;
@@ -9,6 +9,7 @@ mod draft;
 mod gemini;
 mod openai_chat;
 mod openai_responses;
+mod read;
 mod reply;
 
 use serde_json::{Value as Json, json};
@@ -16,6 +17,7 @@ use serde_json::{Value as Json, json};
 use super::decode::{At, FromNode};
 use super::diagnostic::{Diagnostic, Span};
 use super::file::{AnswerFile, EntryFile, ReplyFile};
+use super::model::Preset;
 use super::yaml::Node;
 use draft::Draft;
 use reply::{Failure, Reply};
@@ -31,8 +33,8 @@ const CREATED: u64 = 1_767_225_600;
 /// The ordinary answers that a preset stands for.
 #[derive(Debug, Clone)]
 pub struct Expansion {
-    /// The preset's key.
-    pub key: &'static str,
+    /// The API.
+    pub api: Preset,
     /// Where it stands.
     pub span: Span,
     /// The paths of the API, for an endpoint that names none.
@@ -47,7 +49,10 @@ impl Expansion {
     /// One without answers.
     pub(super) fn of<A: Api>(span: &Span) -> Expansion {
         Expansion {
-            key: A::KEY,
+            api: Preset {
+                key: A::KEY,
+                sample: A::SAMPLE,
+            },
             span: span.clone(),
             paths: A::PATHS,
             base: Box::default(),
@@ -62,6 +67,8 @@ pub trait Api {
     const KEY: &'static str;
     /// Its paths.
     const PATHS: &'static [&'static str];
+    /// Query and body of a request that asks for a stream.
+    const SAMPLE: (&'static str, &'static str);
     /// How its ids begin.
     const ID: &'static str;
     /// Where a request names its model: an expression.
@@ -110,7 +117,7 @@ pub(super) fn expand<A: Api>(
     file: &ReplyFile,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Expansion> {
-    let turns = reply::turns::<A>(node, file, errors)?;
+    let turns = read::turns::<A>(node, file, errors)?;
     let mut entries = Vec::new();
     let last = turns.len() - 1;
     for (number, reply) in turns.iter().enumerate() {

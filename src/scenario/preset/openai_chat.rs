@@ -23,6 +23,10 @@ pub(super) const ERRORS: &[(u16, &str)] = &[
 impl Api for OpenAiChat {
     const KEY: &'static str = "openai_chat";
     const PATHS: &'static [&'static str] = &["/v1/chat/completions"];
+    const SAMPLE: (&'static str, &'static str) = (
+        "",
+        r#"{"model": "text", "stream": true, "messages": [{"role": "user", "content": "Hi"}]}"#,
+    );
     const ID: &'static str = "chatcmpl-";
     const MODEL: &'static str = "request.json.model";
     const MESSAGES: &'static str = "request.json.messages";

@@ -12,6 +12,7 @@ pub struct OpenAiResponses;
 impl Api for OpenAiResponses {
     const KEY: &'static str = "openai_responses";
     const PATHS: &'static [&'static str] = &["/v1/responses"];
+    const SAMPLE: (&'static str, &'static str) = ("", r#"{"model": "text", "stream": true, "input": "Hi"}"#);
     const ID: &'static str = "resp_";
     const MODEL: &'static str = "request.json.model";
     const MESSAGES: &'static str = "request.json.input";
