@@ -105,6 +105,10 @@ pub trait Api {
     fn whole(reply: &Reply) -> Json;
     /// An error's body; the stream tells it alike.
     fn failure(failure: &Failure) -> Json;
+    /// A whole answer that tells of the error in mid-stream, where that is not another status.
+    fn failed(_reply: &Reply) -> Option<Json> {
+        None
+    }
     /// A stream that is asked for in another form than as events: its condition and its body.
     fn other_form(_reply: &Reply) -> Option<(&'static str, Json)> {
         None
@@ -163,9 +167,10 @@ fn answers<A: Api>(reply: &Reply, turn: Option<&str>, remembered: Option<Json>) 
         if let Some((when, body)) = A::other_form(reply) {
             all.push(good(&[turn, Some(when)], reply.in_time(json!({ "json": body }))));
         }
-        all.push(match error {
-            Some(failure) => failed(failure),
-            None => good(&[turn], reply.in_time(json!({ "json": A::whole(reply) }))),
+        all.push(match (error, A::failed(reply)) {
+            (Some(_), Some(body)) => good(&[turn], reply.in_time(json!({ "json": body }))),
+            (Some(failure), None) => failed(failure),
+            (None, _) => good(&[turn], reply.in_time(json!({ "json": A::whole(reply) }))),
         });
         return all;
     };

@@ -74,17 +74,37 @@ impl Api for OpenAiResponses {
         )
     }
 
+    fn failed(reply: &Reply) -> Option<Json> {
+        let failure = reply.failure.as_ref().filter(|failure| failure.kind == FAILED)?;
+        Some(failed(reply, failure))
+    }
+
     fn failure(failure: &Failure) -> Json {
         openai_chat::OpenAiChat::failure(failure)
     }
 }
 
-/// The end of a stream that fails: the response as it stands, with the error.
+/// The type of an error that is told as a response of its own, not as an `error`.
+const FAILED: &str = "response.failed";
+
+/// The end of a stream that fails.
 fn broken(reply: &Reply, failure: &Failure) -> Json {
-    let mut failed = response(reply, "failed", json!([]));
+    if failure.kind == FAILED {
+        return event(FAILED, json!({ "response": failed(reply, failure) }));
+    }
     let code = failure.code.as_ref().unwrap_or(&failure.kind);
-    failed["error"] = json!({ "code": code, "message": "{{ _message }}" });
-    event("response.failed", json!({ "response": failed }))
+    event(
+        "error",
+        json!({ "code": code, "message": "{{ _message }}", "param": null }),
+    )
+}
+
+/// The response as it stands, with the error.
+fn failed(reply: &Reply, failure: &Failure) -> Json {
+    let mut response = response(reply, "failed", json!([]));
+    let code = failure.code.as_deref().unwrap_or("server_error");
+    response["error"] = json!({ "code": code, "message": "{{ _message }}" });
+    response
 }
 
 /// An event of one type, whatever the scenario's defaults are.
