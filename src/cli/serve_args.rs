@@ -69,7 +69,7 @@ pub struct SessionArgs {
     /// The time of day at which every session begins, such as 2026-01-31T12:00:00Z [default: the scenario's, else the real one]
     #[arg(long, env = "MOCK_SSE_NOW", value_name = "TIME", value_parser = time_of_day::parse)]
     pub(super) now: Option<u64>,
-    /// How many sessions (/~NAME/…) there may be; beyond that, idle ones are forgotten
+    /// How many sessions (/~NAME/) there may be; beyond that, idle ones are forgotten
     #[arg(
         long,
         env = "MOCK_SSE_MAX_SESSIONS",
