@@ -24,7 +24,14 @@ fn crates(args: &[&str]) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-const OF_THE_COMMAND: [&str; 4] = ["clap", "notify", "rustls-native-certs", "tracing-subscriber"];
+const OF_THE_COMMAND: [&str; 6] = [
+    "clap",
+    "clap_complete",
+    "clap_mangen",
+    "notify",
+    "rustls-native-certs",
+    "tracing-subscriber",
+];
 
 #[test]
 fn without_features_the_library_has_nothing_of_the_command() {

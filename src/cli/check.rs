@@ -16,7 +16,7 @@ pub struct CheckArgs {
     /// Scenario files and folders; together they make one scenario
     #[arg(required = true, value_name = "FILE_OR_FOLDER")]
     paths: Vec<PathBuf>,
-    /// How the findings are printed
+    /// How the mistakes are printed
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     format: Format,
 }

@@ -14,7 +14,7 @@ use crate::load::{LoadArgs, LoadSettings};
 /// Arguments of `mock-sse cert`.
 #[derive(Debug, Args)]
 pub struct CertArgs {
-    /// Where the certificates lie
+    /// The folder of the certificates, as `serve` has it
     #[arg(
         long,
         env = "MOCK_SSE_CERTS_DIR",
@@ -22,7 +22,7 @@ pub struct CertArgs {
         default_value = "certs"
     )]
     certs_dir: PathBuf,
-    /// A further name or address for the certificate
+    /// A further name or address that the certificate is for; several with commas between
     #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
     san: Vec<String>,
 }
@@ -52,11 +52,11 @@ pub(super) fn cert(args: &CertArgs) -> u8 {
 /// Arguments of `mock-sse health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// Where the server listens
+    /// The name or address that the server listens on
     #[arg(long, env = "MOCK_SSE_HOST", default_value = "127.0.0.1")]
     host: String,
-    /// The port it listens on; else PORT, else 4043
-    #[arg(long, env = "MOCK_SSE_PORT")]
+    /// The port that it listens on [default: the variable PORT, else 4043]
+    #[arg(short, long, env = "MOCK_SSE_PORT")]
     port: Option<u16>,
 }
 
@@ -99,6 +99,22 @@ fn ask(host: &str, port: u16) -> std::io::Result<()> {
         true => Ok(()),
         false => Err(std::io::Error::other("it answers, but not as mock-sse does")),
     }
+}
+
+/// Arguments of `mock-sse completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+pub(super) fn completions(args: &CompletionsArgs) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::command(), "mock-sse", &mut script);
+    // Two of its places spell a name with a hyphen in different ways: github.com/clap-rs/clap/issues/6421
+    let script = String::from_utf8_lossy(&script).replace("mock__subcmd__sse", "mock__sse");
+    say(script.trim_end());
+    0
 }
 
 pub(super) fn schema() -> u8 {

@@ -17,8 +17,8 @@ pub struct ExplainArgs {
     /// The scenario: a file or a folder
     #[arg(value_name = "FILE_OR_FOLDER")]
     file: PathBuf,
-    /// Only the endpoints that have this path
-    #[arg(value_name = "/PATH")]
+    /// Only the endpoints that have this path, as the scenario writes it: /chat/{room}
+    #[arg(value_name = "PATH")]
     path: Option<String>,
     /// How it is printed
     #[arg(long, default_value = "text", value_name = "FORMAT")]

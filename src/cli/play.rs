@@ -23,30 +23,30 @@ use crate::scenario::{duration, time_of_day};
 /// Arguments of `mock-sse play`.
 #[derive(Debug, Args)]
 pub struct PlayArgs {
-    /// The scenario
-    #[arg(value_name = "FILE")]
+    /// The scenario: a file or a folder
+    #[arg(value_name = "FILE_OR_FOLDER")]
     file: PathBuf,
-    /// Path and query of the request
-    #[arg(value_name = "/PATH")]
+    /// Path and query of the request: /orders?client=me
+    #[arg(value_name = "PATH")]
     path: String,
-    /// How much of the script's time to play
+    /// How much of the script's time to play; it takes no real time
     #[arg(long = "for", default_value = "1m", value_name = "TIME", value_parser = duration::parse)]
     time: Duration,
-    /// Stop after this many events
+    /// Stop behind this many events
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
     /// Play the client's nth request: those before are made and left at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     attempt: u64,
-    /// Where chance comes from
+    /// The number that all chance is drawn from [default: the scenario's, else drawn]
     #[arg(long, env = "MOCK_SSE_SEED")]
     seed: Option<u64>,
-    /// The time of day at which the session begins, over the scenario's own: 2026-01-31T12:00:00Z
+    /// The time of day at which the session begins, such as 2026-01-31T12:00:00Z [default: the scenario's, else the real one]
     #[arg(long, env = "MOCK_SSE_NOW", value_name = "TIME", value_parser = time_of_day::parse)]
     now: Option<u64>,
     #[command(flatten)]
     request: RequestArgs,
-    /// Print the head, too
+    /// Print the status line and the headers, too
     #[arg(short, long, conflicts_with = "json")]
     include: bool,
     /// Print a line for each write: when, which step, how many bytes

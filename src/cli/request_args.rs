@@ -11,7 +11,7 @@ pub struct RequestArgs {
     /// The request's method: GET, or POST with --data
     #[arg(short = 'X', long, value_name = "METHOD", value_parser = method)]
     method: Option<String>,
-    /// A header of the request: 'Name: value'; again for more
+    /// A header of the request: 'Name: value'; repeat it for more
     #[arg(short = 'H', long, value_name = "HEADER", value_parser = header)]
     header: Vec<(String, String)>,
     /// The request's body; @FILE reads one, @- standard input. A form unless --header says another content-type

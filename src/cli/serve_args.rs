@@ -19,22 +19,22 @@ pub struct ServeArgs {
     /// Scenario files and folders; without any, the built-in alphabet scenario
     #[arg(short, long, env = "MOCK_SSE_SCENARIO", value_name = "FILE_OR_FOLDER", num_args = 1.., value_delimiter = ',')]
     pub(super) scenario: Vec<PathBuf>,
-    /// Name or address to listen on; 0.0.0.0 for all
+    /// Name or address to listen on; 0.0.0.0 for all of this machine's
     #[arg(long, env = "MOCK_SSE_HOST", default_value = "127.0.0.1")]
     pub(super) host: String,
-    /// Port to listen on; 0 picks a free one; else the variable PORT, else 4043
+    /// Port to listen on; 0 picks a free one [default: the variable PORT, else 4043]
     #[arg(short, long, env = "MOCK_SSE_PORT")]
     pub(super) port: Option<u16>,
-    /// Where all chance comes from, over the scenario's own seed; drawn and printed if there is none
+    /// The number that all chance is drawn from: the same seed, the same bytes [default: the scenario's, else drawn and printed]
     #[arg(long, env = "MOCK_SSE_SEED")]
     pub(super) seed: Option<u64>,
-    /// How changes of the scenario are noticed
+    /// How changes of the scenario's files are noticed
     #[arg(long, env = "MOCK_SSE_WATCH", value_name = "MODE", default_value = "auto")]
     pub(super) watch: Watch,
-    /// What a reload does with open streams
+    /// What becomes of open streams when a changed scenario is loaded
     #[arg(long, env = "MOCK_SSE_ON_RELOAD", value_name = "WHAT", default_value = "keep")]
     pub(super) on_reload: OnReload,
-    /// Written as JSON, with the addresses, once the server listens
+    /// A file to be written once the server listens: its addresses, port and process id as JSON
     #[arg(long, env = "MOCK_SSE_READY_FILE", value_name = "PATH")]
     pub(super) ready_file: Option<PathBuf>,
     /// How long open streams may take to end after SIGTERM or Ctrl-C
@@ -58,6 +58,7 @@ pub struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Time and sessions")]
 pub struct SessionArgs {
     /// How time passes for scripts
     #[arg(long, env = "MOCK_SSE_CLOCK", value_name = "KIND", default_value = "real")]
@@ -65,10 +66,10 @@ pub struct SessionArgs {
     /// Run scripts this many times as fast
     #[arg(long, env = "MOCK_SSE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
     pub(super) time_scale: f64,
-    /// The time of day at which every session begins, over the scenario's own: 2026-01-31T12:00:00Z
+    /// The time of day at which every session begins, such as 2026-01-31T12:00:00Z [default: the scenario's, else the real one]
     #[arg(long, env = "MOCK_SSE_NOW", value_name = "TIME", value_parser = time_of_day::parse)]
     pub(super) now: Option<u64>,
-    /// Sessions that requests may name; when there are as many, those idle go first
+    /// How many sessions (/~NAME/) there may be; beyond that, idle ones are forgotten
     #[arg(
         long,
         env = "MOCK_SSE_MAX_SESSIONS",
@@ -76,7 +77,7 @@ pub struct SessionArgs {
         default_value_t = 1000
     )]
     pub(super) max_sessions: usize,
-    /// How long after its last request a session without streams may be forgotten
+    /// How long after its last request a session without open streams counts as idle
     #[arg(long, env = "MOCK_SSE_SESSION_IDLE", value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     pub(super) session_idle: Duration,
 }
@@ -86,7 +87,7 @@ pub struct SessionArgs {
 pub enum ClockKind {
     /// By itself, as fast as --time-scale says
     Real,
-    /// Only when it is advanced
+    /// Only when a test advances it: POST /__mock/clock/advance
     Manual,
 }
 
@@ -106,11 +107,12 @@ impl SessionArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Control API")]
 pub struct AdminArgs {
-    /// What everybody must send who commands the server under /__mock/; without it only this machine may
+    /// What a client must send (Authorization: Bearer TOKEN) to command the server under /__mock/; without it only this machine may
     #[arg(long, env = "MOCK_SSE_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = Token::new)]
     pub(super) admin_token: Option<Token>,
-    /// Let nobody command the server: of /__mock/ only /__mock/health is there
+    /// Let nobody command the server: nothing but /__mock/health is there
     #[arg(long, env = "MOCK_SSE_NO_ADMIN", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "admin_token")]
     pub(super) no_admin: bool,
 }
@@ -126,6 +128,7 @@ impl AdminArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
 pub struct TlsArgs {
     /// Certificate chain (PEM) instead of the local one; reloaded when it changes
     #[arg(long, env = "MOCK_SSE_CERT", value_name = "FILE", requires = "key")]
@@ -133,7 +136,7 @@ pub struct TlsArgs {
     /// Private key (PEM) of the certificate
     #[arg(long, env = "MOCK_SSE_KEY", value_name = "FILE", requires = "cert")]
     pub(super) key: Option<PathBuf>,
-    /// Where the local CA and certificate lie, made at the first start
+    /// The folder of the local CA and certificate, made at the first start
     #[arg(
         long,
         env = "MOCK_SSE_CERTS_DIR",
@@ -141,20 +144,21 @@ pub struct TlsArgs {
         default_value = "certs"
     )]
     pub(super) certs_dir: PathBuf,
-    /// A further name or address for the local certificate
+    /// A further name or address that the local certificate is for; several with commas between
     #[arg(long, env = "MOCK_SSE_SAN", value_name = "NAME", value_delimiter = ',')]
     pub(super) san: Vec<String>,
-    /// Serve cleartext only
+    /// Serve cleartext only, and make no certificate
     #[arg(long, env = "MOCK_SSE_NO_TLS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with_all = ["cert", "redirect_https"])]
     pub(super) no_tls: bool,
-    /// Send cleartext requests to https on the same port
+    /// Redirect cleartext requests to https on the same port
     #[arg(long, env = "MOCK_SSE_REDIRECT_HTTPS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) redirect_https: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Open connections at the same time; those beyond it get 503
+    /// Most connections open at the same time; those beyond it get 503
     #[arg(
         long,
         env = "MOCK_SSE_MAX_CONNECTIONS",
@@ -173,7 +177,7 @@ pub struct LimitArgs {
     /// Largest request head in bytes; beyond it 431
     #[arg(long, env = "MOCK_SSE_MAX_HEADER", value_name = "BYTES", default_value_t = 65_536, value_parser = header_limit)]
     pub(super) max_header: usize,
-    /// HTTP/2 streams open at the same time on one connection
+    /// Most streams open at the same time on one HTTP/2 connection
     #[arg(
         long,
         env = "MOCK_SSE_HTTP2_MAX_STREAMS",
@@ -184,7 +188,7 @@ pub struct LimitArgs {
     /// How often an HTTP/2 connection is sent a PING; 0 for never
     #[arg(long, env = "MOCK_SSE_HTTP2_KEEPALIVE", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
     pub(super) http2_keepalive: Duration,
-    /// How long a new connection may stay silent
+    /// How long a new connection may take to say what it wants
     #[arg(long, env = "MOCK_SSE_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     pub(super) handshake_timeout: Duration,
 }

@@ -12,14 +12,15 @@ use crate::expect::{State, Verdict, report};
 use crate::scenario::Scenario;
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Verdict")]
 pub struct VerifyArgs {
-    /// Say at the end whether the clients did what the scenario expects; exit with 1 if they did not
+    /// At the end, print whether the clients did what the scenario expects; exit with 1 if they did not
     #[arg(long, env = "MOCK_SSE_VERIFY", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) verify: bool,
-    /// The same, and end as soon as that is decided in the session without a name
+    /// The same, and end as soon as it is decided (in the session without a name)
     #[arg(long, env = "MOCK_SSE_UNTIL_VERIFIED", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) until_verified: bool,
-    /// The same, into a file as JUnit XML too
+    /// The same, and write it into a file as JUnit XML
     #[arg(long, env = "MOCK_SSE_JUNIT", value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 }
