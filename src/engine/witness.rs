@@ -221,7 +221,10 @@ impl Witnessed {
         let Case { witness, record, .. } = &*self.0;
         let at = witness.clock.now();
         let by = ended.by;
-        record.ended(at, ended);
+        // Whoever served it tells it again when its connection is done with.
+        if !record.ended(at, ended) {
+            return;
+        }
         let retry = record.entry().sent().retry_ms.map(Duration::from_millis);
         let ended = expect::Ended {
             at,

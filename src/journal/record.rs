@@ -56,7 +56,8 @@ impl Record {
             progress.answered = Some(Answered { at, status, stream });
         }
         if status.is_some() && !stream {
-            return self.ended(at, Ended::new(How::Close, By::Answer));
+            self.ended(at, Ended::new(How::Close, By::Answer));
+            return;
         }
         self.journal.changed();
     }
@@ -71,13 +72,13 @@ impl Record {
     }
 
     /// The connection, or the answer on it, has ended; `at` on the session's clock. The first time
-    /// counts.
-    pub fn ended(&self, at: Duration, ended: Ended) {
+    /// counts: whether it was this one.
+    pub fn ended(&self, at: Duration, ended: Ended) -> bool {
         {
             let mut shelf = self.journal.shelf();
             let mut progress = self.entry.progress();
             if progress.ended.is_some() {
-                return;
+                return false;
             }
             let more = progress.tally.finish() + ended.why.as_ref().map_or(0, String::len);
             shelf.finish(self.number(), at, whose(&progress));
@@ -85,6 +86,7 @@ impl Record {
             progress.ended = Some((at, ended));
         }
         self.journal.changed();
+        true
     }
 }
 

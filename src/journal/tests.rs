@@ -134,9 +134,9 @@ fn the_first_word_counts() {
     assert!(record.entry().is_open());
     record.wrote(b"data: a\n");
     record.wrote(b"\ndata: b\n\n");
-    record.ended(ms(3), Ended::new(How::Left, By::Client));
+    assert!(record.ended(ms(3), Ended::new(How::Left, By::Client)));
     record.wrote(b"data: c\n\n");
-    record.ended(ms(4), script_end());
+    assert!(!record.ended(ms(4), script_end()), "the first counts");
     let entry = journal.entry(1).unwrap();
     assert_eq!(entry.matched(), Some(matched("GET /a", "x")));
     assert_eq!(entry.ended(), Some((ms(3), Ended::new(How::Left, By::Client))));
