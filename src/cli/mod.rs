@@ -6,6 +6,7 @@ mod banner;
 mod check;
 mod commands;
 mod explain;
+mod init;
 mod output;
 mod play;
 mod record;
@@ -36,6 +37,8 @@ pub struct Cli {
 enum Command {
     /// Serve a scenario (what happens without a subcommand, too)
     Serve(Box<ServeArgs>),
+    /// Copy a scenario out of the binary, to start from
+    Init(init::InitArgs),
     /// Check scenario files and show every mistake in them
     Check(check::CheckArgs),
     /// Print what a scenario does, with everything that is inherited, defaulted and run written out
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         None => serve::run(cli.serve),
         Some(Command::Serve(args)) => serve::run(*args),
+        Some(Command::Init(args)) => init::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Play(args)) => play::run(*args),
