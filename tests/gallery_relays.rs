@@ -15,7 +15,7 @@ fn advance(server: &Server, by: &str) {
 #[test]
 fn all_who_watch_see_the_same_prices() {
     let server = shipped("scenarios/ticker.yaml", &["--clock", "manual"]);
-    assert_eq!(server.get("/price").body, r#"{"symbol":"MOCK","price":100}"#);
+    assert_eq!(server.get("/price").body, r#"{"symbol":"MOCK","price":100.0}"#);
     let (mut one, mut other) = (server.open("/prices", &[]), server.open("/prices", &[]));
     advance(&server, "3s");
     let seen: Vec<String> = (0..3).map(|_| one.event().unwrap()).collect();
