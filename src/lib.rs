@@ -121,7 +121,7 @@
 //!
 //! | Feature | Default | What it brings |
 //! |---|---|---|
-//! | `cli` | yes | The `mock-sse` command, and the modules it alone uses: `cli`, `load`, `record`. Needs clap, tracing-subscriber and rustls-native-certs. Includes `watch`. |
+//! | `cli` | yes | The `mock-sse` command, and the modules it alone uses: `cli`, `gallery`, `load`, `record`. Needs clap, tracing-subscriber and rustls-native-certs. Includes `watch`. |
 //! | `watch` | with `cli` | The system's notices of changed files, by notify. Without it changes are looked for twice a second. |
 //!
 //! For tests [`MockSse`] needs neither:
@@ -154,7 +154,7 @@
 //! - [`server`]: the HTTP edge; [`certs`]: the local CA; [`watch`]: reloading
 //! - [`app`]: a running server; [`play`]: one stream without a socket; [`testing`]: for Rust tests
 //! - [`load`]: a client that measures; [`record`]: one that records, for [`play`] and the server to
-//!   replay; [`cli`]: the command line
+//!   replay; [`gallery`]: scenarios to start from; [`cli`]: the command line
 //!
 //! ARCHITECTURE.md tells more, with the invariants that tests hold.
 
@@ -171,6 +171,8 @@ pub mod engine;
 pub mod event;
 pub mod expect;
 pub mod expr;
+#[cfg(feature = "cli")]
+pub mod gallery;
 pub mod journal;
 #[cfg(feature = "cli")]
 pub mod load;

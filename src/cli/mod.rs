@@ -6,6 +6,7 @@ mod banner;
 mod check;
 mod commands;
 mod explain;
+mod init;
 mod man;
 mod output;
 mod play;
@@ -33,6 +34,12 @@ Exit codes:
   0  fine
   1  the check or the expectation failed
   2  wrong usage";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  mock-sse init --list
+  mock-sse init chat
+  mock-sse init openai-chat --schema";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -95,6 +102,9 @@ enum Command {
     /// Serve a scenario (what happens without a command, too)
     #[command(after_help = EXAMPLES)]
     Serve(Box<ServeArgs>),
+    /// Copy a scenario out of the binary, to start from
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(init::InitArgs),
     /// Check scenario files and show every mistake in them, with what to write instead
     #[command(after_help = CHECK_EXAMPLES)]
     Check(check::CheckArgs),
@@ -161,6 +171,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         None => serve::run(cli.serve),
         Some(Command::Serve(args)) => serve::run(*args),
+        Some(Command::Init(args)) => init::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Play(args)) => play::run(*args),

@@ -19,6 +19,8 @@ pub use seen::Seen;
 
 /// Name under which the built-in scenario shows in messages.
 pub const BUILT_IN: &str = "scenarios/alphabet.yaml";
+/// The built-in scenario.
+pub const BUILT_IN_TEXT: &str = include_str!("../../scenarios/alphabet.yaml");
 
 /// What a scenario is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub fn load_seen(origin: &Origin) -> (Outcome, Seen) {
 fn sources(origin: &Origin, disk: &Disk) -> Result<Vec<Arc<Source>>, Vec<Diagnostic>> {
     let text = |name: &str, text: &str| vec![Arc::new(Source::new(name, text))];
     let paths = match origin {
-        Origin::BuiltIn => return Ok(text(BUILT_IN, include_str!("../../scenarios/alphabet.yaml"))),
+        Origin::BuiltIn => return Ok(text(BUILT_IN, BUILT_IN_TEXT)),
         Origin::Text(yaml) => return Ok(text("scenario.yaml", yaml)),
         Origin::Paths(paths) => paths,
     };
