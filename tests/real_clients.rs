@@ -214,6 +214,25 @@ const AIOHTTP: Client = Client {
         ("retry", BROKEN),
     ],
 };
+const REQWEST_EVENTSOURCE: Client = Client {
+    name: "reqwest-eventsource",
+    version: "crates.io 0.6.0",
+    returns: true,
+    deviations: &[("bom", "panics if the mark comes in a piece of its own")],
+};
+const RUST_EVENTSOURCE_CLIENT: Client = Client {
+    name: "rust-eventsource-client",
+    version: "crates.io 0.16.0",
+    returns: true,
+    deviations: &[
+        ("bom", MARK),
+        ("half", RESTLESS),
+        ("wrong-type", "reads any type as events"),
+        ("retry", "waits a random part of it"),
+        ("stop", RESTLESS),
+    ],
+};
+const RESTLESS: &str = "comes back after 204, again and again";
 const NO_TYPE: (&str, &str) = ("wrong-type", "takes any type");
 const CURL: [(Client, &[&str]); 4] = [
     (
@@ -398,6 +417,33 @@ fn aiohttp_sse_client() {
     python(&AIOHTTP);
 }
 
+fn rust(client: &Client) {
+    static DRIVER: OnceLock<PathBuf> = OnceLock::new();
+    let driver = DRIVER.get_or_init(|| {
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-clients-rust");
+        let folder = repo("tests/clients/rust");
+        let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+        let mut build = command(cargo, &folder);
+        passes(
+            build
+                .args(["build", "--locked", "--quiet", "--target-dir"])
+                .arg(&built),
+        );
+        built.join("debug/drive")
+    });
+    client.drive(command(driver, Path::new(env!("CARGO_TARGET_TMPDIR"))));
+}
+
+#[test]
+fn reqwest_eventsource() {
+    rust(&REQWEST_EVENTSOURCE);
+}
+
+#[test]
+fn rust_eventsource_client() {
+    rust(&RUST_EVENTSOURCE_CLIENT);
+}
+
 /// What curl makes of a path, its bytes read by the tests' own parser.
 fn curl(name: &str, url: &str, args: &[&str]) -> Json {
     let mut curl = Command::new("curl");
@@ -502,6 +548,7 @@ fn page() -> String {
     let mut notes = Vec::new();
     let javascript = [&EVENTSOURCE, &UNDICI, &FETCH_EVENT_SOURCE, &EVENTSOURCE_CLIENT];
     let python = [&HTTPX_SSE, &SSECLIENT_PY, &AIOHTTP];
+    let rust = [&REQWEST_EVENTSOURCE, &RUST_EVENTSOURCE_CLIENT];
     let curl: Vec<&Client> = CURL.iter().map(|(client, _)| client).collect();
     let mut page = String::from(
         "# What clients do\n\n\
@@ -514,6 +561,7 @@ fn page() -> String {
     for (title, clients) in [
         ("JavaScript", javascript.as_slice()),
         ("Python", python.as_slice()),
+        ("Rust", rust.as_slice()),
         ("curl", curl.as_slice()),
     ] {
         write!(page, "\n## {title}\n\n{}", table(clients, &mut notes)).unwrap();
