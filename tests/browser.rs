@@ -1,6 +1,8 @@
 //! The server as a browser sees it: `EventSource` and `fetch` across origins, over HTTP/2 and TLS,
 //! in headless Chromium.
 
+#[path = "browser/engine.rs"]
+mod engine;
 #[path = "browser/mock.rs"]
 mod mock;
 #[path = "browser/site.rs"]
@@ -11,6 +13,7 @@ mod webdriver;
 
 use std::collections::HashSet;
 
+use engine::Engine;
 use mock::Mock;
 use serde_json::{Value, json};
 use site::Site;
@@ -28,7 +31,7 @@ struct Setup {
 
 impl Setup {
     fn new() -> Setup {
-        let browser = Browser::start();
+        let browser = Browser::start(Engine::Chromium);
         let (mock, site) = (
             Mock::start(SCENARIO, &[]),
             Site::serve(repo("tests/browser/site")),
@@ -317,7 +320,7 @@ fn wait_for_text(browser: &Browser, selector: &str, text: &str) {
 
 #[test]
 fn the_demo_page_shows_letters_and_messages() {
-    let browser = Browser::start();
+    let browser = Browser::start(Engine::Chromium);
     let scenario = std::fs::read_to_string(repo("scenarios/alphabet.yaml")).unwrap();
     let scenario = scenario
         .replace("http://localhost:3000", "\"http://localhost:*\"")
