@@ -27,7 +27,7 @@ fn pass(engine: Engine, section: &str, behaviour: fn(&mut Page)) {
     }
     let mut page = Page::open(engine);
     behaviour(&mut page);
-    let version = page.browser.version.clone();
+    let version = page.browser().version.clone();
     let answers = std::mem::take(&mut page.answers);
     drop(page);
     browsers_doc::compare(engine, &version, section, &answers);

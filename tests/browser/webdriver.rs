@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -17,10 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How the specification names an element's reference.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// One browser at a time: several would only slow each other down.
-static TURN: Mutex<()> = Mutex::new(());
-
-/// A browser with a fresh profile; it and its driver are ended when this is dropped.
+/// A browser with a fresh profile; it and its driver are ended when this is dropped, or when the process ends.
 pub struct Browser {
     driver: Driver,
     session: String,
@@ -30,12 +27,11 @@ pub struct Browser {
     pid: Option<Pid>,
     _screen: Option<Screen>,
     _folder: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _guard: Guard,
 }
 
 impl Browser {
     pub fn start(engine: Engine) -> Browser {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let screen = (engine == Engine::WebKit).then(Screen::start);
         let display = screen.as_ref().map(|screen| screen.display.as_str());
@@ -49,6 +45,8 @@ impl Browser {
             .iter()
             .find_map(|key| granted[key].as_i64())
             .and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+        let groups = [Some(&driver.child), screen.as_ref().map(|screen| &screen.child)];
+        let guard = Guard::start(groups.into_iter().flatten(), folder.path());
         Browser {
             driver,
             session: session["sessionId"].as_str().expect("a session").to_owned(),
@@ -56,7 +54,7 @@ impl Browser {
             pid,
             _screen: screen,
             _folder: folder,
-            _turn: turn,
+            _guard: guard,
         }
     }
 
@@ -111,17 +109,39 @@ impl Browser {
         self.call("POST", &format!("/element/{id}/value"), json!({ "text": text }));
     }
 
+    /// The tab that is driven.
+    pub fn tab(&self) -> Value {
+        self.call("GET", "/window", Value::Null)
+    }
+
     /// A new tab, which becomes the one that is driven; answers with the one before.
     pub fn new_tab(&self) -> Value {
-        let before = self.call("GET", "/window", Value::Null);
+        let before = self.tab();
         let new = self.call("POST", "/window/new", json!({ "type": "tab" }));
         self.switch_to(&new["handle"]);
         before
     }
 
     /// Closes the tab that is driven: another is to be switched to.
+    #[allow(dead_code, reason = "not all tests leave")]
     pub fn close_tab(&self) {
         self.call("DELETE", "/window", Value::Null);
+    }
+
+    /// Closes all tabs but this, and goes to it.
+    #[allow(dead_code, reason = "not all tests share a browser")]
+    pub fn only(&self, tab: &Value) {
+        for other in self
+            .call("GET", "/window/handles", Value::Null)
+            .as_array()
+            .unwrap()
+        {
+            if other != tab {
+                self.switch_to(other);
+                self.close_tab();
+            }
+        }
+        self.switch_to(tab);
     }
 
     pub fn switch_to(&self, tab: &Value) {
@@ -167,6 +187,32 @@ impl Drop for Browser {
     }
 }
 
+/// Ends process groups and removes a folder as soon as this process has ended, however that comes.
+struct Guard(Child);
+
+impl Guard {
+    fn start<'a>(leaders: impl Iterator<Item = &'a Child>, folder: &Path) -> Guard {
+        let script = r#"read _; folder=$1; shift; for id; do kill -s KILL -- "-$id"; done; rm -rf "$folder""#;
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "guard"]).arg(folder);
+        command.args(leaders.map(|leader| leader.id().to_string()));
+        // It reads until this process's end of the pipe is closed.
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Guard(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
 /// A screen that nobody sees, for a browser that needs one.
 struct Screen {
     child: Child,
@@ -187,6 +233,7 @@ impl Screen {
                 "-nolisten",
                 "tcp",
             ])
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -268,8 +315,9 @@ impl Driver {
         // The driver's own time limits come first, and say more.
         socket.set_read_timeout(Some(2 * PATIENCE))?;
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            self.port,
             body.len()
         );
         socket.write_all((head + &body).as_bytes())?;

@@ -35,6 +35,12 @@ window.Listener = class Listener {
     return found ? Promise.resolve(found) : this.next(condition);
   }
 
+  /** The same, or that none comes for long. */
+  soon(condition) {
+    const silence = new Promise((resolve) => setTimeout(resolve, 10_000, { type: "silence", state: 1 }));
+    return Promise.race([this.until(condition), silence]);
+  }
+
   /** The next event from now on that fulfils a condition. */
   next(condition) {
     return new Promise((resolve) => {
@@ -42,10 +48,10 @@ window.Listener = class Listener {
     });
   }
 
-  /** How an attempt to connect turned out: `open`, `comes back` (it will try again), `closed`. */
+  /** How an attempt to connect turned out: `open`, `comes back` (it will try again), `closed`, or that nothing comes. */
   async fate() {
-    const event = await this.until((event) => event.type === "open" || event.type === "error");
-    return event.type === "open" ? "open" : ["comes back", "open", "closed"][event.state];
+    const event = await this.soon((event) => event.type === "open" || event.type === "error");
+    return event.type === "open" ? "open" : ["comes back", "nothing comes", "closed"][event.state];
   }
 };
 
