@@ -94,7 +94,8 @@ pub fn reads_events(page: &mut Page) {
     ] {
         page.answers.is(question, "yes");
     }
-    page.answers.is("an id without data is the next event's, too", yes(last == "b"));
+    page.answers
+        .is("an id without data is the next event's, too", yes(last == "b"));
 }
 
 /// Case of the scenario, what is asked, and the data and last id of the events that it sends.
@@ -168,45 +169,52 @@ pub fn keeps_the_reconnection_time(page: &mut Page) {
     }
 }
 
-pub fn comes_back(page: &mut Page) {
-    let ends = [
+/// How the first stream ends, and what that is called. Ends that take the connection along are tried alone.
+const ENDS: [&[(&str, &str)]; 3] = [
+    &[
         ("close", "`close`"),
         ("cut", "`cut` in the middle of an event"),
-        ("reset", "`reset`"),
-        ("goaway", "`goaway`"),
         ("refused", "no answer when it comes back"),
         ("at-first", "no answer at first"),
-    ];
-    for (end, question) in ends {
-        for (scheme, version) in [("plain", "HTTP/1.1"), ("server", "HTTP/2")] {
-            let seen = page.run_with(
-                end,
-                &format!(
-                    "const stream = new Listener({scheme} + '/ends/' + arg);
-                     // The server ends the stream when it hears that the event has come.
-                     stream.until((event) => event.type === 'message')
-                       .then(() => fetch(plain + '/seen/' + arg, {{ mode: 'no-cors' }}));
-                     const last = await stream.soon((event) => event.type === 'hello' || event.state === 2);
-                     stream.source.close();
-                     return [last, stream.events];"
-                ),
-            );
-            let (last, events) = (&seen[0], &seen[1]);
-            let answer = if last["type"] == "hello" {
-                assert_eq!(last["data"]["version"], version);
-                let wanted = if end == "at-first" { "" } else { "☃" };
-                let kinds = events.as_array().unwrap().iter();
-                let data = kinds.filter(|event| event["type"] == "message").count();
-                assert_eq!(data, usize::from(!wanted.is_empty()), "no half event: {events}");
-                came_with(&last["data"]["last"], wanted)
-            } else if last["type"] == "silence" {
-                eprintln!("{question} {version}: {events}");
-                "nothing comes".to_owned()
-            } else {
-                "gives up".to_owned()
-            };
-            page.answers.is(format!("{question}, {version}"), answer);
+    ],
+    &[("reset", "`reset`")],
+    &[("goaway", "`goaway`")],
+];
+
+pub fn comes_back(page: &mut Page) {
+    for ends in ENDS {
+        let names: Vec<&str> = ends.iter().map(|(end, _)| *end).collect();
+        let seen = page.run_with(
+            names,
+            "const live = async (base, end) => {
+               const stream = new Listener(base + '/ends/' + end);
+               // The server ends the stream when it hears that the event has come.
+               stream.until((event) => event.type === 'message')
+                 .then(() => fetch(plain + '/seen/' + end, { mode: 'no-cors' }));
+               const last = await stream.soon((event) => event.type === 'hello' || event.state === 2);
+               stream.source.close();
+               return { last, messages: stream.of('message').length };
+             };
+             const both = (end) => Promise.all([live(plain, end), live(server, end)]);
+             return Promise.all(arg.map(both));",
+        );
+        for ((end, question), seen) in ends.iter().zip(seen.as_array().unwrap()) {
+            for (seen, version) in seen.as_array().unwrap().iter().zip(["HTTP/1.1", "HTTP/2"]) {
+                let first = usize::from(*end != "at-first");
+                assert_eq!(seen["messages"], first, "{end}: no half event: {seen}");
+                let answer = return_of(&seen["last"], ["☃", ""][1 - first]);
+                page.answers.is(format!("{question}, {version}"), answer);
+            }
         }
+    }
+}
+
+/// What became of a stream: it came back, with this id as the last one if all is well.
+fn return_of(last: &Value, wanted: &str) -> String {
+    match last["type"].as_str().unwrap() {
+        "hello" => came_with(&last["data"]["last"], wanted),
+        "silence" => "does not notice".to_owned(),
+        _ => "gives up".to_owned(),
     }
 }
 
@@ -219,31 +227,42 @@ fn came_with(last: &Value, wanted: &str) -> String {
 }
 
 pub fn outlives_the_server(page: &mut Page) {
-    for (signal, question) in [("TERM", "it is stopped"), ("KILL", "it is killed")] {
-        page.run(
-            "window.stream = new Listener(server + '/hello');
-             await stream.until((event) => event.type === 'hello');
-             stream.events = [];",
-        );
-        page.mock.stop(signal);
-        let lost = page.run("return (await stream.until((event) => event.type === 'error')).state");
-        assert_ne!(lost, 1, "what is lost is not open");
-        // With the server away, the next attempts fail.
-        let away = page.run(
-            "stream.events = [];
-             return (await stream.soon((event) => event.type === 'error')).state",
-        );
-        eprintln!("{lost} {away}");
-        page.mock.start_again();
-        let end = page.run_with(
-            away.clone(),
-            "if (arg === 2) return 'gives up';
-             const end = await stream.soon((event) => event.type === 'hello' || event.state === 2);
-             stream.source.close();
-             return { hello: 'comes back', error: 'gives up' }[end.type] ?? 'nothing comes';",
-        );
-        page.answers.is(question, text(&end));
+    for (own, whose) in [(false, "another origin's"), (true, "its own")] {
+        for (signal, question) in [("TERM", "it is stopped"), ("KILL", "it is killed")] {
+            if own {
+                page.browser().open(&format!("{}/page", page.mock.url()));
+                page.run(include_str!("site/listener.js"));
+            }
+            let end = loses_the_server(page, signal);
+            page.answers
+                .is(format!("{question}, {whose} page"), return_of(&end, ""));
+        }
     }
+}
+
+/// How a stream fares whose server goes, stays away for an attempt or more, and comes again.
+fn loses_the_server(page: &mut Page, signal: &str) -> Value {
+    page.run(
+        "window.stream = new Listener(server + '/hello');
+         await stream.until((event) => event.type === 'hello');
+         stream.events = [];",
+    );
+    page.mock.stop(signal);
+    let away = page.run(
+        "const lost = await stream.soon((event) => event.type === 'error');
+         if (lost.state !== 0) return lost;
+         stream.events = [];
+         return stream.soon((event) => event.type === 'error');",
+    );
+    page.mock.start_again();
+    if away["state"] != 0 {
+        return away;
+    }
+    page.run(
+        "const end = await stream.soon((event) => event.type === 'hello' || event.state === 2);
+         stream.source.close();
+         return end;",
+    )
 }
 
 pub fn stops(page: &mut Page) {

@@ -90,7 +90,7 @@ fn request(line: &Value) -> Option<String> {
 
 /// The server is to come back at the same port, so it is chosen first: below the range from which
 /// systems take the ports of outgoing connections, lest one of them has it while the server is away.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let first = 20_000 + (std::process::id() % 10_000) as u16;
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (first..32_768).find(free).expect("a free port")
