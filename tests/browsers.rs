@@ -40,9 +40,11 @@ macro_rules! list {
         list!(firefox Firefox $($behaviour $section)*);
         list!(webkit WebKit $($behaviour $section)*);
 
+        const SECTIONS: &[&str] = &[$($section),*];
+
         #[test]
         fn the_document_has_these_sections_and_no_others() {
-            assert_eq!(browsers_doc::sections(), [$($section),*]);
+            assert_eq!(browsers_doc::sections(), SECTIONS);
         }
     };
     ($module:ident $engine:ident $($behaviour:ident $section:literal)*) => {

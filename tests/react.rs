@@ -16,7 +16,7 @@ mod webdriver;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine::Engine;
 use installed::{command, copy, npm_ci, passes, there_is};
@@ -29,15 +29,15 @@ use webdriver::Browser;
 const SCENARIO: &str = include_str!("../scenarios/alphabet.yaml");
 const ORIGIN: &str = "http://localhost:3000";
 
-/// The page with what it needs, below the build's folder; nothing, where something is missing.
-fn installed_page() -> Option<PathBuf> {
+/// The page with what it needs, below the build's folder, for one test at a time; nothing, where something is missing.
+fn installed_page() -> Option<(PathBuf, MutexGuard<'static, ()>)> {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let all = there_is("node") && there_is("npm") && Engine::Chromium.is_here();
     all.then(|| {
         let folder = copy(&repo("examples/react"), "react");
         npm_ci(&folder);
-        folder
+        (folder, turn)
     })
 }
 
@@ -76,7 +76,9 @@ fn wait_for_item(browser: &Browser, list: &str, text: &str) {
 
 #[test]
 fn it_shows_letters_messages_in_every_window_and_how_its_connections_fare() {
-    let Some(folder) = installed_page() else { return };
+    let Some((folder, _turn)) = installed_page() else {
+        return;
+    };
     let (mut mock, url) = alphabet();
     passes(
         command("npm", &folder)
@@ -143,7 +145,9 @@ impl Drop for Dev {
 
 #[test]
 fn it_can_be_developed() {
-    let Some(folder) = installed_page() else { return };
+    let Some((folder, _turn)) = installed_page() else {
+        return;
+    };
     let (_mock, url) = alphabet();
     let port = free_port();
     let _dev = Dev::start(&folder, port, &url);

@@ -155,6 +155,8 @@ impl Doc {
                 ..Section::default()
             });
         }
+        let place = |section: &Section| crate::SECTIONS.iter().position(|title| *title == section.title);
+        self.sections.sort_by_key(place);
         let mut of = self.sections.iter_mut();
         let section = of.find(|section| section.title == title).unwrap();
         let before = std::mem::take(&mut section.rows);
