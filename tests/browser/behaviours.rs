@@ -231,26 +231,30 @@ fn came_with(last: &Value, wanted: &str) -> String {
 }
 
 pub fn outlives_the_server(page: &mut Page) {
-    for (own, whose) in [(false, "another origin's"), (true, "its own")] {
+    for (whose, scheme) in [
+        ("HTTP/1.1, another origin's page", "plain"),
+        ("HTTP/2, another origin's page", "server"),
+        ("HTTP/2, its own page", "server"),
+    ] {
         for (signal, question) in [("TERM", "it is stopped"), ("KILL", "it is killed")] {
-            if own {
+            if whose.contains("its own") {
                 page.browser().open(&format!("{}/page", page.mock.url()));
                 page.run(include_str!("site/listener.js"));
             }
-            let end = loses_the_server(page, signal);
+            let end = loses_the_server(page, scheme, signal);
             page.answers
-                .is(format!("{question}, {whose} page"), return_of(&end, ""));
+                .is(format!("{question}, {whose}"), return_of(&end, ""));
         }
     }
 }
 
 /// How a stream fares whose server goes, stays away for an attempt or more, and comes again.
-fn loses_the_server(page: &mut Page, signal: &str) -> Value {
-    page.run(
-        "window.stream = new Listener(server + '/hello');
+fn loses_the_server(page: &mut Page, scheme: &str, signal: &str) -> Value {
+    page.run(&format!(
+        "window.stream = new Listener({scheme} + '/hello');
          await stream.until((event) => event.type === 'hello');
-         stream.events = [];",
-    );
+         stream.events = [];"
+    ));
     page.mock.stop(signal);
     let away = page.run(
         "const lost = await stream.soon((event) => event.type === 'error');

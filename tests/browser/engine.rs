@@ -69,8 +69,6 @@ impl Engine {
         command.arg(format!("--port={port}"));
         if self == Engine::Firefox {
             command.arg("--profile-root").arg(folder);
-            // Its helper would be a process group of its own.
-            command.env("MOZ_CRASHREPORTER_DISABLE", "1");
         }
         if let Some(display) = display {
             command.env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
