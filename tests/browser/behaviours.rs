@@ -251,7 +251,7 @@ pub fn outlives_the_server(page: &mut Page) {
 /// How a stream fares whose server goes, stays away for an attempt or more, and comes again.
 fn loses_the_server(page: &mut Page, scheme: &str, signal: &str) -> Value {
     page.run(&format!(
-        "window.stream = new Listener({scheme} + '/hello');
+        "window.stream = new Listener({scheme} + '/away');
          await stream.until((event) => event.type === 'hello');
          stream.events = [];"
     ));
