@@ -1,6 +1,8 @@
 //! The server as a browser sees it: `EventSource` and `fetch` across origins, over HTTP/2 and TLS,
 //! in headless Chromium.
 
+#[path = "browser/engine.rs"]
+mod engine;
 #[path = "browser/mock.rs"]
 mod mock;
 #[path = "browser/site.rs"]
@@ -10,7 +12,9 @@ mod support;
 mod webdriver;
 
 use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::Engine;
 use mock::Mock;
 use serde_json::{Value, json};
 use site::Site;
@@ -19,8 +23,15 @@ use webdriver::Browser;
 
 const SCENARIO: &str = include_str!("browser/scenario.yaml");
 
+/// One browser at a time: several would only slow each other down.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A browser with an empty page of an allowed origin, and a server of another.
 struct Setup {
+    _turn: MutexGuard<'static, ()>,
     browser: Browser,
     mock: Mock,
     site: Site,
@@ -28,13 +39,19 @@ struct Setup {
 
 impl Setup {
     fn new() -> Setup {
-        let browser = Browser::start();
+        let turn = turn();
+        let browser = Browser::start(Engine::Chromium);
         let (mock, site) = (
             Mock::start(SCENARIO, &[]),
             Site::serve(repo("tests/browser/site")),
         );
         browser.open(&site.url("localhost"));
-        Setup { browser, mock, site }
+        Setup {
+            _turn: turn,
+            browser,
+            mock,
+            site,
+        }
     }
 
     /// Runs the body of an async function in the page.
@@ -317,7 +334,8 @@ fn wait_for_text(browser: &Browser, selector: &str, text: &str) {
 
 #[test]
 fn the_demo_page_shows_letters_and_messages() {
-    let browser = Browser::start();
+    let _turn = turn();
+    let browser = Browser::start(Engine::Chromium);
     let scenario = std::fs::read_to_string(repo("scenarios/alphabet.yaml")).unwrap();
     let scenario = scenario
         .replace("http://localhost:3000", "\"http://localhost:*\"")

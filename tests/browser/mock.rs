@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -89,11 +90,17 @@ fn request(line: &Value) -> Option<String> {
 }
 
 /// The server is to come back at the same port, so it is chosen first: below the range from which
-/// systems take the ports of outgoing connections, lest one of them has it while the server is away.
-fn free_port() -> u16 {
+/// systems take the ports of outgoing connections, lest one of them has it while the server is away. For the same reason
+/// none is chosen twice.
+pub fn free_port() -> u16 {
+    static CHOSEN: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 10_000) as u16;
+    let next = || first + CHOSEN.fetch_add(1, Ordering::Relaxed);
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..32_768).find(free).expect("a free port")
+    std::iter::repeat_with(next)
+        .take_while(|port| *port < 32_768)
+        .find(free)
+        .expect("a free port")
 }
 
 fn spawn(folder: &Path, port: u16, args: &[String]) -> (Child, Log) {

@@ -1,16 +1,16 @@
 // An EventSource that keeps its events, and promises for those that are still to come.
-class Listener {
-  constructor(url, withCredentials = true) {
+window.Listener = class Listener {
+  constructor(url, withCredentials = true, types = ["message", "hello"]) {
     this.events = [];
     this.waiting = [];
     this.source = new EventSource(url, { withCredentials });
     const state = () => this.source.readyState;
     this.source.onopen = () => this.take({ type: "open", state: state() });
     this.source.onerror = () => this.take({ type: "error", state: state() });
-    for (const type of ["message", "hello"]) {
+    for (const type of types) {
       this.source.addEventListener(type, (event) => this.take({
         type,
-        data: JSON.parse(event.data),
+        data: parsed(event.data),
         id: event.lastEventId,
         origin: event.origin,
         before: this.lastId,
@@ -35,11 +35,32 @@ class Listener {
     return found ? Promise.resolve(found) : this.next(condition);
   }
 
+  /** The same, or that none comes for long. */
+  soon(condition) {
+    const silence = new Promise((resolve) => setTimeout(resolve, 10_000, { type: "silence", state: 1 }));
+    return Promise.race([this.until(condition), silence]);
+  }
+
   /** The next event from now on that fulfils a condition. */
   next(condition) {
     return new Promise((resolve) => {
       this.waiting.push((event) => condition(event) && (resolve(event), true));
     });
+  }
+
+  /** How an attempt to connect turned out: `open`, `comes back` (it will try again), `closed`, or that nothing comes. */
+  async fate() {
+    const event = await this.soon((event) => event.type === "open" || event.type === "error");
+    return event.type === "open" ? "open" : ["comes back", "nothing comes", "closed"][event.state];
+  }
+};
+
+/** JSON as a rule, else the text itself. */
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return data;
   }
 }
 
