@@ -176,7 +176,13 @@ fn an_answer_that_the_scenario_spoils_is_explained() {
     let server = serve("endpoints: [{ path: /a, body: '{{ request.json.nope }}' }]", &[]);
     assert_eq!(server.get("/a").status, 500);
     let said = server.log.wait_for("an answer failed: ");
-    let line = said.lines().find(|line| line.contains("an answer failed")).unwrap();
-    assert!(line.contains("WARN") && line.contains("scenario.yaml:1"), "{line}");
+    let line = said
+        .lines()
+        .find(|line| line.contains("an answer failed"))
+        .unwrap();
+    assert!(
+        line.contains("WARN") && line.contains("scenario.yaml:1"),
+        "{line}"
+    );
     assert!(line.contains("request.json.nope"), "{line}");
 }
