@@ -19,6 +19,8 @@ use support::{Server, repo};
 
 const APIS: [&str; 4] = ["openai-chat", "openai-responses", "anthropic", "gemini"];
 const HELLO: &str = "Hello from a mock.";
+/// What comes of it before something goes wrong in mid-stream.
+const PART: &str = "Hello from";
 const UTF8: &str = "Grüße ☃ 日本 👋 done";
 
 /// What an SDK made of each behaviour in each mode (`text.stream`), and the server that saw it.
@@ -147,6 +149,19 @@ impl Run {
         }
     }
 
+    /// What came before the fault is there, in pieces, whatever comes of it then.
+    fn assert_parts(&self) {
+        for behaviour in ["overloaded", "failed", "clean-end", "cut", "reset"] {
+            if behaviour == "failed" && self.api != "openai-responses" {
+                continue;
+            }
+            let said = &self.seen[&format!("{behaviour}.stream")];
+            let what = format!("{} {behaviour}: {said:#}", self.scenario);
+            assert_eq!(said["text"], PART, "{what}");
+            assert_eq!(said["pieces"], 2, "{what}");
+        }
+    }
+
     /// Who is to retry comes back once, no sooner than it was told, and says so.
     fn assert_retries(&self) {
         for mode in self.modes() {
@@ -243,6 +258,7 @@ fn all(language: &'static str, driver: impl Fn(&[String]) -> Command) {
             let run = Run::new(language, api, folder, &driver);
             run.assert_answers();
             run.assert_bounds_and_keys();
+            run.assert_parts();
             run.assert_retries();
             run.rows()
         });
