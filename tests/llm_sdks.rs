@@ -1,6 +1,7 @@
-//! The official SDKs of OpenAI, Anthropic and Google against scenarios that speak their APIs: each behaviour, with
-//! a stream and without, must come to what the same request means; what they make of faults stands in
-//! `docs/llm-sdks.md`, which `UPDATE_GOLDEN=1` writes anew.
+//! The official SDKs of OpenAI, Anthropic and Google against scenarios that speak their APIs, the shipped ones (which
+//! are made of presets) and ones that say every byte by hand: each behaviour, with a stream and without, must come to
+//! what the same request means, in both; what they make of faults stands in `docs/llm-sdks.md`, which
+//! `UPDATE_GOLDEN=1` writes anew.
 
 mod installed;
 mod support;
@@ -18,19 +19,27 @@ use support::{Server, repo};
 
 const APIS: [&str; 4] = ["openai-chat", "openai-responses", "anthropic", "gemini"];
 const HELLO: &str = "Hello from a mock.";
+/// What comes of it before something goes wrong in mid-stream.
+const PART: &str = "Hello from";
 const UTF8: &str = "Grüße ☃ 日本 👋 done";
 
 /// What an SDK made of each behaviour in each mode (`text.stream`), and the server that saw it.
 struct Run {
     language: &'static str,
     api: &'static str,
+    scenario: String,
     server: Server,
     seen: BTreeMap<String, Value>,
 }
 
 impl Run {
-    fn new(language: &'static str, api: &'static str, driver: impl FnOnce(&[String]) -> Command) -> Run {
-        let scenario = format!("tests/fixtures/llm/by-hand/{api}.yaml");
+    fn new(
+        language: &'static str,
+        api: &'static str,
+        folder: &str,
+        driver: impl FnOnce(&[String]) -> Command,
+    ) -> Run {
+        let scenario = format!("{folder}/{api}.yaml");
         let server = shipped(&scenario, &["--max-sessions", "1000"]);
         let behaviours = repo("tests/clients/llm/behaviours.json");
         let base = format!("http://localhost:{}", server.port);
@@ -40,6 +49,7 @@ impl Run {
         Run {
             language,
             api,
+            scenario,
             server,
             seen,
         }
@@ -67,14 +77,19 @@ impl Run {
             self.assert_answer("slow", mode, HELLO, 4);
             self.assert_answer("utf8", mode, UTF8, 5);
             let [asked, said] = self.assert_answer("tools", mode, "It is 18 degrees.", 4);
-            assert_eq!(asked["calls"], json!([weather()]), "{} {mode}", self.api);
-            assert_eq!(said["calls"], json!([]), "{} {mode}", self.api);
+            assert_eq!(asked["calls"], json!([weather()]), "{} {mode}", self.scenario);
+            assert_eq!(said["calls"], json!([]), "{} {mode}", self.scenario);
             let [asked, _] = self.assert_answer("parallel-tools", mode, "It is 18 degrees and noon.", 6);
-            assert_eq!(asked["calls"], json!([weather(), time()]), "{} {mode}", self.api);
+            assert_eq!(
+                asked["calls"],
+                json!([weather(), time()]),
+                "{} {mode}",
+                self.scenario
+            );
             // Gemini counts thoughts apart.
             let tokens = if self.api == "gemini" { 4 } else { 7 };
             let [_, said] = self.assert_answer("reasoning", mode, HELLO, tokens);
-            assert_eq!(said["thoughts"], self.thoughts(mode), "{} {mode}", self.api);
+            assert_eq!(said["thoughts"], self.thoughts(mode), "{} {mode}", self.scenario);
         }
         let took = self.seen["slow.stream"]["took"].as_u64().unwrap();
         assert!(took >= 400, "four tokens, each 100 ms after the last: {took} ms");
@@ -91,7 +106,7 @@ impl Run {
     /// The whole text, the usual end, and as many tokens as words; the first turn, if there were two, and the last.
     fn assert_answer(&self, behaviour: &str, mode: &str, text: &str, tokens: u64) -> [Value; 2] {
         let said = &self.seen[&format!("{behaviour}.{mode}")];
-        let what = format!("{} {behaviour}.{mode}: {said:#}", self.api);
+        let what = format!("{} {behaviour}.{mode}: {said:#}", self.scenario);
         assert_eq!(said["error"], Value::Null, "{what}");
         assert_eq!(said["text"], text, "{what}");
         let (usual, _) = self.ends();
@@ -117,11 +132,33 @@ impl Run {
     fn assert_bounds_and_keys(&self) {
         for mode in ["whole", "stream"] {
             let said = &self.seen[&format!("incomplete.{mode}")];
-            assert_eq!(said["finish"], self.ends().1, "{} {mode}: {said:#}", self.api);
-            assert_eq!(said["text"], HELLO, "{} {mode}: {said:#}", self.api);
+            assert_eq!(
+                said["finish"],
+                self.ends().1,
+                "{} {mode}: {said:#}",
+                self.scenario
+            );
+            assert_eq!(said["text"], HELLO, "{} {mode}: {said:#}", self.scenario);
             let said = &self.seen[&format!("wrong-key.{mode}")];
             let status = if self.api == "gemini" { 400 } else { 401 };
-            assert_eq!(said["error"]["status"], status, "{} {mode}: {said:#}", self.api);
+            assert_eq!(
+                said["error"]["status"], status,
+                "{} {mode}: {said:#}",
+                self.scenario
+            );
+        }
+    }
+
+    /// What came before the fault is there, in pieces, whatever comes of it then.
+    fn assert_parts(&self) {
+        for behaviour in ["overloaded", "failed", "clean-end", "cut", "reset"] {
+            if behaviour == "failed" && self.api != "openai-responses" {
+                continue;
+            }
+            let said = &self.seen[&format!("{behaviour}.stream")];
+            let what = format!("{} {behaviour}: {said:#}", self.scenario);
+            assert_eq!(said["text"], PART, "{what}");
+            assert_eq!(said["pieces"], 2, "{what}");
         }
     }
 
@@ -129,11 +166,11 @@ impl Run {
     fn assert_retries(&self) {
         for mode in self.modes() {
             let once = self.requests(&format!("rate-limit-once.{mode}"));
-            assert_eq!(once.len(), 1, "{} {mode}", self.api);
+            assert_eq!(once.len(), 1, "{} {mode}", self.scenario);
             let asked = format!("rate-limit-asked.{mode}");
             self.assert_answer("rate-limit-asked", mode, HELLO, 4);
             let requests = self.requests(&asked);
-            let what = format!("{} {asked}: {requests:#?}", self.api);
+            let what = format!("{} {asked}: {requests:#?}", self.scenario);
             assert_eq!(requests.len(), 2, "{what}");
             assert_eq!(requests[0]["answered"]["status"], 429, "{what}");
             let count = &requests[1]["headers"]["x-stainless-retry-count"];
@@ -217,11 +254,19 @@ fn time() -> Value {
 fn all(language: &'static str, driver: impl Fn(&[String]) -> Command) {
     let mut section = String::new();
     for api in APIS {
-        let run = Run::new(language, api, &driver);
-        run.assert_answers();
-        run.assert_bounds_and_keys();
-        run.assert_retries();
-        section += &format!("\n### {language}: {api}\n\n{}", run.rows());
+        let [by_hand, presets] = ["tests/fixtures/llm/by-hand", "scenarios/llm"].map(|folder| {
+            let run = Run::new(language, api, folder, &driver);
+            run.assert_answers();
+            run.assert_bounds_and_keys();
+            run.assert_parts();
+            run.assert_retries();
+            run.rows()
+        });
+        assert_eq!(
+            presets, by_hand,
+            "{language}: what {api}'s preset leads to, and what its bytes by hand do"
+        );
+        section += &format!("\n### {language}: {api}\n\n{by_hand}");
     }
     assert_page(language, &section);
 }
