@@ -71,6 +71,17 @@ fn a_token_lasts_a_minute_and_is_refreshed() {
     );
     assert_eq!(events("cookie", &cookie).status, 401);
     assert_eq!(refresh(&cookie).status, 401, "it is good for one");
+
+    let (_, bearer) = signed_in(&login(&server, "sesame"));
+    let bearer = format!("Bearer {bearer}");
+    let both = [("cookie", cookie.as_str()), ("authorization", &bearer)];
+    let mut stream = server.open("/events", &both);
+    assert!(
+        stream.event().unwrap().contains("anna"),
+        "a stale cookie hides no good token"
+    );
+    assert_eq!(server.send("POST", "/refresh", &both, b"").status, 200);
+    assert_eq!(events("authorization", &bearer).status, 401);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn the_examples_in_help_are_commands_that_there_are() {
             .map(ToString::to_string)
             .unwrap_or_default();
         for line in after.lines() {
-            let Some(at) = line.find("mock-sse ").or(line.find("mock-sse\n")) else {
+            let Some(at) = line.find("mock-sse ") else {
                 continue;
             };
             // What is said about it stands behind some spaces; a shell takes what is behind its signs.

@@ -115,6 +115,11 @@ fn what_is_no_session_or_no_such_revision_is_refused() {
         (&odd["id"], &odd["error"]["code"]),
         (&json!("seven"), &json!(-32601))
     );
+    let nameless: Json =
+        serde_json::from_str(&post(&server, &[own], &request("tools/call", json!({}))).body).unwrap();
+    assert_eq!(nameless["error"]["code"], -32602);
+    assert_eq!(post(&server, &[own], &json!([ping])).status, 400, "no batches");
+    assert_eq!(server.send("POST", "/mcp", &[own], b"{").status, 400);
     assert_eq!(server.send("DELETE", "/mcp", &[own], b"").status, 204);
     assert_eq!(server.send("GET", "/mcp", &[own], b"").status, 404);
 }

@@ -141,11 +141,7 @@ fn gemini_answers_under_both_versions_and_in_its_three_forms() {
         assert_eq!(whole["candidates"][0]["content"]["parts"][0]["text"], "Hello");
         assert_eq!(whole["modelVersion"], "tiny");
         let listed = ask(&server, &format!("{path}streamGenerateContent"), json!({}));
-        let mut listed: Json = serde_json::from_str(&listed.body).unwrap();
-        let _ = (
-            listed[0]["responseId"].take(),
-            whole["responseId"].as_str().unwrap(),
-        );
+        let listed: Json = serde_json::from_str(&listed.body).unwrap();
         assert_eq!(listed[0]["candidates"], whole["candidates"]);
         let stream = ask(
             &server,
@@ -327,32 +323,28 @@ fn a_pace_is_kept_by_the_sessions_clock() {
     let yaml =
         "endpoints: [{ openai_chat: { text: one two, pace: { first_token: 2s, tokens_per_second: 4 } } }]";
     let server = serve(yaml, &["--clock", "manual", "--no-tls"]);
-    let open = |body: &[u8]| {
-        server.open_with(
-            "POST",
-            "/v1/chat/completions",
-            &[("content-type", "application/json")],
-            body,
-        )
-    };
-    let step = |by: &str| {
+    let headers = [("content-type", "application/json")];
+    let mut stream = server.open_with("POST", "/v1/chat/completions", &headers, br#"{"stream":true}"#);
+    let sent_after = |by: &str| {
         done(tell(
             &server,
             "POST",
             "/__mock/clock/advance",
             json!({ "by": by }),
-        ))["written"]
-            .clone()
+        ));
+        let journal = done(commands::ask(&server, "GET", "/__mock/journal/1"));
+        journal["sent"]["events"].as_u64().unwrap()
     };
-    let mut stream = open(br#"{"stream":true}"#);
-    step("1999ms");
-    step("1ms");
-    assert!(stream.event().unwrap().contains("assistant"));
-    step("250ms");
-    assert!(stream.event().unwrap().contains("\"one\""));
-    step("250ms");
-    assert!(stream.event().unwrap().contains("\" two\""));
-    assert!(stream.event().unwrap().contains("\"stop\""));
+    assert_eq!(sent_after("1999ms"), 0);
+    assert_eq!(sent_after("1ms"), 1);
+    assert_eq!(sent_after("249ms"), 1);
+    assert_eq!(sent_after("1ms"), 2);
+    // The last token, the finish reason and the last word.
+    assert_eq!(sent_after("250ms"), 5);
+    for part in ["assistant", "\"one\"", "\" two\"", "\"stop\"", "[DONE]"] {
+        let event = stream.event().unwrap();
+        assert!(event.contains(part), "{part}: {event}");
+    }
 }
 
 #[test]
@@ -388,6 +380,8 @@ endpoints:
         ))
     };
     let mut first = open(json!([user]));
+    let sent = || done(commands::ask(&server, "GET", "/__mock/journal/1"))["sent"]["events"].clone();
+    assert_eq!(sent(), 0);
     advance("1ms");
     let all = String::from_utf8(first.all()).unwrap();
     for part in [

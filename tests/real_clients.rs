@@ -216,13 +216,13 @@ const AIOHTTP: Client = Client {
 };
 const REQWEST_EVENTSOURCE: Client = Client {
     name: "reqwest-eventsource",
-    version: "crates.io 0.6.0",
+    version: "crate 0.6.0",
     returns: true,
     deviations: &[("bom", "panics if the mark comes in a piece of its own")],
 };
 const RUST_EVENTSOURCE_CLIENT: Client = Client {
     name: "rust-eventsource-client",
-    version: "crates.io 0.16.0",
+    version: "crate 0.16.0",
     returns: true,
     deviations: &[
         ("bom", MARK),
@@ -554,7 +554,7 @@ fn page() -> String {
         "# What clients do\n\n\
         Clients that people use, as their registries have them, run against `mock-sse` by `cargo test --test \
         real_clients`.\nIt fails when one of them begins to do what stands here otherwise, or stops doing it. The \
-        scenario is\n[tests/clients/scenario.yaml](../tests/clients/scenario.yaml). A client that only reads, and \
+        scenario is\n[tests/clients/scenario.yaml](https://github.com/mock-sse/mock-sse/blob/main/tests/clients/scenario.yaml). A client that only reads, and \
         leaves coming back to its\ncaller, must tell its caller of a cut and a reset (`raises`), and not of a clean \
         end (`ends`). curl's bytes are read by\nthe tests' own parser.\n",
     );

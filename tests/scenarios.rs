@@ -132,6 +132,8 @@ fn no_endpoint_is_forgotten() {
         include_str!("scenarios_http2.rs"),
         include_str!("scenarios_memory.rs"),
         include_str!("alphabet.rs"),
+        include_str!("mcp.rs"),
+        include_str!("presets.rs"),
         include_str!("gallery_access.rs"),
         include_str!("gallery_relays.rs"),
         include_str!("gallery_rooms.rs"),

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::scenario::Scenario;
 use crate::scenario::describe::{curl, summary};
 use crate::scenario::load::{BUILT_IN, Origin};
+use crate::scenario::model::Endpoint;
 
 /// What there is to say.
 pub(super) struct Banner<'a> {
@@ -84,12 +85,7 @@ impl Banner<'_> {
 
     fn endpoints(&self, out: &mut String) {
         let base = self.urls().pop().unwrap_or_default();
-        let names: Vec<String> = self
-            .scenario
-            .endpoints
-            .iter()
-            .map(|endpoint| shortened(crate::matching::describe(endpoint)))
-            .collect();
+        let names: Vec<String> = self.scenario.endpoints.iter().map(name).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, endpoint) in names.iter().zip(&self.scenario.endpoints) {
             let _ = writeln!(out, "  {name:<width$}  {}", summary(endpoint));
@@ -98,11 +94,12 @@ impl Banner<'_> {
     }
 }
 
-/// The first of several paths stands for all.
-fn shortened(name: String) -> String {
+/// Methods and paths; the first of an API's paths stands for all.
+fn name(endpoint: &Endpoint) -> String {
+    let name = crate::matching::describe(endpoint);
     match name.split_once(", /") {
-        Some((first, _)) => format!("{first}, …"),
-        None => name,
+        Some((first, _)) if endpoint.preset.is_some() => format!("{first}, …"),
+        _ => name,
     }
 }
 

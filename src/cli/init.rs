@@ -90,9 +90,16 @@ fn print(exhibit: &Exhibit, schema: bool) -> u8 {
         return usage("--schema needs a file to lie beside: `mock-sse schema` prints it");
     }
     let mut out = io::stdout().lock();
-    let _ = out
+    let written = out
         .write_all(exhibit.copy(None).as_bytes())
         .and_then(|()| out.flush());
+    // Whoever reads it may stop early.
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        complain(format_args!("standard output: {error}"));
+        return FAILED;
+    }
     for (name, _) in exhibit.beside {
         complain(format_args!(
             "note: it needs {name} beside it, which --output FILE writes, too"

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub enum Engine {
     /// `chromium` and `chromium-driver`
     Chromium,
-    /// `firefox-esr`, and `geckodriver` from crates.io
+    /// `firefox-esr`, and the crate `geckodriver`
     Firefox,
     /// `webkit2gtk-driver`, which brings MiniBrowser, and `xvfb`
     WebKit,

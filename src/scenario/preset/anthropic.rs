@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Api;
+use super::draft::{of_tool, typed};
 use super::reply::{Failure, Reply, arguments};
 
 /// `POST /v1/messages`.
@@ -97,13 +98,8 @@ impl Api for AnthropicMessages {
     }
 }
 
-/// An event of one type, whatever the scenario's defaults are.
 fn event(kind: &str, fields: Json) -> Json {
-    let mut data = json!({ "type": kind });
-    for (key, value) in fields.as_object().into_iter().flatten() {
-        data[key] = value.clone();
-    }
-    json!({ "event": kind, "data": data, "id": null, "retry": null })
+    typed(kind, json!({ "type": kind }), fields)
 }
 
 fn message(content: Json, stop_reason: Json, output: Json) -> Json {
@@ -156,8 +152,7 @@ fn blocks(reply: &Reply) -> Vec<Block> {
         });
     }
     for number in 0..reply.tools.len() {
-        let field = |field: &str| format!("{{{{ _tools[{number}].{field} | string }}}}");
-        let block = |input: Json| json!({ "type": "tool_use", "id": field("id"), "name": field("name"), "input": input });
+        let block = |input: Json| json!({ "type": "tool_use", "id": of_tool(number, "id"), "name": of_tool(number, "name"), "input": input });
         blocks.push(Block {
             kind: Kind::Tool(number),
             begun: block(json!({})),

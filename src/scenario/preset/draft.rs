@@ -1,6 +1,6 @@
 //! Nodes that nobody wrote: they stand where their preset stands.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::scenario::diagnostic::Span;
 use crate::scenario::yaml::{Kind, Node};
@@ -51,6 +51,24 @@ impl Draft {
             kind: Kind::Map(self.entries),
         }
     }
+}
+
+/// An event of data alone, whatever the scenario's defaults are.
+pub(super) fn data_alone(data: Json) -> Json {
+    json!({ "data": data, "event": null, "id": null, "retry": null })
+}
+
+/// An event whose data tells its type, and then more, whatever the scenario's defaults are.
+pub(super) fn typed(kind: &str, mut data: Json, more: Json) -> Json {
+    if let (Json::Object(data), Json::Object(more)) = (&mut data, more) {
+        data.extend(more);
+    }
+    json!({ "event": kind, "data": data, "id": null, "retry": null })
+}
+
+/// A field of a tool call, as text: an expression in braces.
+pub(super) fn of_tool(number: usize, field: &str) -> String {
+    format!("{{{{ _tools[{number}].{field} | string }}}}")
 }
 
 /// Text at a place.

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Api;
+use super::draft::{data_alone, of_tool};
 use super::reply::{Failure, Reply};
 
 /// `POST /v1beta/models/{model}:streamGenerateContent?alt=sse`.
@@ -52,18 +53,18 @@ impl Api for Gemini {
         let mut steps = Vec::new();
         if reply.reasoning.is_some() {
             let thought = json!([{ "text": PIECE, "thought": true }]);
-            let thought = json!([data(chunk(reply, thought, false))]);
+            let thought = json!([data_alone(chunk(reply, thought, false))]);
             steps.extend(reply.each_from_the_first("_thoughts", thought));
         }
         if reply.text.is_some() {
-            let token = json!([data(chunk(reply, json!([{ "text": PIECE }]), false))]);
+            let token = json!([data_alone(chunk(reply, json!([{ "text": PIECE }]), false))]);
             match steps.is_empty() {
                 true => steps.extend(reply.each_from_the_first(&reply.tokens(), token)),
                 false => steps.push(reply.each(&reply.tokens(), token)),
             }
         }
         match &reply.failure {
-            Some(failure) => steps.push(data(Self::failure(failure))),
+            Some(failure) => steps.push(data_alone(Self::failure(failure))),
             None => {
                 let calls = calls(reply);
                 let last = if calls.is_empty() {
@@ -71,7 +72,7 @@ impl Api for Gemini {
                 } else {
                     json!(calls)
                 };
-                steps.push(data(chunk(reply, last, true)));
+                steps.push(data_alone(chunk(reply, last, true)));
             }
         }
         // A call alone, or an error.
@@ -109,16 +110,10 @@ impl Api for Gemini {
 
 const PIECE: &str = "{{ _piece | string }}";
 
-/// An event of data alone, whatever the scenario's defaults are.
-fn data(data: Json) -> Json {
-    json!({ "data": data, "event": null, "id": null, "retry": null })
-}
-
 fn calls(reply: &Reply) -> Vec<Json> {
     let call = |number: usize| {
-        let field = |field: &str| format!("{{{{ _tools[{number}].{field} | string }}}}");
         let args = reply.tools[number].value(number);
-        json!({ "functionCall": { "id": field("id"), "name": field("name"), "args": args } })
+        json!({ "functionCall": { "id": of_tool(number, "id"), "name": of_tool(number, "name"), "args": args } })
     };
     (0..reply.tools.len()).map(call).collect()
 }

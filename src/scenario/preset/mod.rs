@@ -27,6 +27,9 @@ pub use gemini::Gemini;
 pub use openai_chat::OpenAiChat;
 pub use openai_responses::OpenAiResponses;
 
+/// 32 digits from the stream's chance, in templates.
+const DRAWN: &str = "{{ uuid() | replace('-', '') }}";
+
 /// When all answers of a mock were made, in seconds since 1970 (2026-01-01T00:00:00Z): the same in every run.
 const CREATED: u64 = 1_767_225_600;
 
@@ -105,9 +108,9 @@ pub trait Api {
     fn base() -> Json {
         json!({})
     }
-    /// What an answer of a later turn leaves in the state.
-    fn remember(_turn: usize) -> Option<Json> {
-        None
+    /// The answer's id, of a turn from 0.
+    fn id(_turn: usize) -> String {
+        format!("{}{DRAWN}", Self::ID)
     }
     /// The steps of the stream.
     fn stream(reply: &Reply) -> Vec<Json>;
@@ -136,8 +139,7 @@ pub(super) fn expand<A: Api>(
     let last = turns.len() - 1;
     for (number, reply) in turns.iter().enumerate() {
         let turn = (number < last).then(|| format!("({}) == {number}", A::turn()));
-        let remembered = A::remember(number).filter(|_| number > 0);
-        for entry in answers::<A>(reply, turn.as_deref(), remembered) {
+        for entry in answers::<A>(reply, number, turn.as_deref()) {
             entries.extend(At::from_node(&entry, errors));
         }
     }
@@ -150,7 +152,7 @@ pub(super) fn expand<A: Api>(
 }
 
 /// The cases of one turn: the stream, and the whole answer; or the error that stands for both.
-fn answers<A: Api>(reply: &Reply, turn: Option<&str>, remembered: Option<Json>) -> Vec<Node> {
+fn answers<A: Api>(reply: &Reply, number: usize, turn: Option<&str>) -> Vec<Node> {
     let error = reply.failure.as_ref();
     let draft = |when: &[Option<&str>], answer: Json| {
         let when: Vec<String> = when.iter().flatten().map(|when| format!("({when})")).collect();
@@ -158,16 +160,11 @@ fn answers<A: Api>(reply: &Reply, turn: Option<&str>, remembered: Option<Json>) 
         if !when.is_empty() {
             draft.put("when", json!(when.join(" and ")));
         }
-        draft.lets(reply.lets::<A>());
+        draft.lets(reply.lets::<A>(number));
         draft.merge(answer);
         draft
     };
-    let good = |when: &[Option<&str>], mut answer: Json| {
-        if let Some(set) = &remembered {
-            answer["set"] = set.clone();
-        }
-        draft(when, answer).done()
-    };
+    let good = |when: &[Option<&str>], answer: Json| draft(when, answer).done();
     let failed = |failure: &Failure| draft(&[turn], reply.in_time::<A>(failure.answer::<A>())).done();
     let Some(failure) = error.filter(|failure| failure.after.is_none()) else {
         let mut all = vec![good(

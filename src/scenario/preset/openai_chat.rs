@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::draft::{data_alone, of_tool};
 use super::reply::{Failure, Reply, arguments};
 use super::{Api, CREATED};
 
@@ -47,16 +48,15 @@ impl Api for OpenAiChat {
             steps.push(reply.each_token(json!([token])));
         }
         if let Some(failure) = &reply.failure {
-            steps.push(data(Self::failure(failure)));
+            steps.push(data_alone(Self::failure(failure)));
             return steps;
         }
         for number in 0..reply.tools.len() {
-            let call = tool(number);
             steps.push(delta(json!({ "tool_calls": [{
                 "index": number,
-                "id": call("id"),
+                "id": of_tool(number, "id"),
                 "type": "function",
-                "function": { "name": call("name"), "arguments": "" },
+                "function": { "name": of_tool(number, "name"), "arguments": "" },
             }] })));
             let piece = json!({ "index": number, "function": { "arguments": "{{ _piece | string }}" } });
             steps.push(reply.each(
@@ -85,9 +85,9 @@ impl Api for OpenAiChat {
         }
         if reply.calls() {
             let calls = (0..reply.tools.len()).map(|number| {
-                let call = tool(number);
-                let function = json!({ "name": call("name"), "arguments": call("arguments") });
-                json!({ "id": call("id"), "type": "function", "function": function })
+                let function =
+                    json!({ "name": of_tool(number, "name"), "arguments": of_tool(number, "arguments") });
+                json!({ "id": of_tool(number, "id"), "type": "function", "function": function })
             });
             message["tool_calls"] = calls.collect();
         }
@@ -113,11 +113,6 @@ impl Api for OpenAiChat {
     }
 }
 
-/// An event of data alone, whatever the scenario's defaults are.
-fn data(data: Json) -> Json {
-    json!({ "data": data, "event": null, "id": null, "retry": null })
-}
-
 fn chunk(choices: Json, usage: Option<Json>) -> Json {
     let mut chunk = json!({
         "id": "{{ _id }}",
@@ -129,7 +124,7 @@ fn chunk(choices: Json, usage: Option<Json>) -> Json {
     if let Some(usage) = usage {
         chunk["usage"] = usage;
     }
-    data(chunk)
+    data_alone(chunk)
 }
 
 fn choice(delta: Json, finish: Json) -> Json {
@@ -138,11 +133,6 @@ fn choice(delta: Json, finish: Json) -> Json {
 
 fn delta(delta: Json) -> Json {
     chunk(json!([choice(delta, Json::Null)]), None)
-}
-
-/// A field of a call, as text of its own.
-fn tool(number: usize) -> impl Fn(&str) -> String {
-    move |field| format!("{{{{ _tools[{number}].{field} | string }}}}")
 }
 
 fn usage(reply: &Reply) -> Json {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use super::draft::{of_tool, typed};
 use super::reply::{Failure, Reply, arguments};
-use super::{Api, CREATED, openai_chat};
+use super::{Api, CREATED, DRAWN, openai_chat};
 
 /// `POST /v1/responses`.
 #[derive(Debug, Clone)]
@@ -26,14 +27,17 @@ impl Api for OpenAiResponses {
     }
     const ERRORS: &'static [(u16, &'static str)] = openai_chat::ERRORS;
 
-    /// What came before is known by the id of the last response where the request does not bring it.
+    /// What came before is told by the id of the last response where the request does not bring it.
     fn turn() -> String {
-        let before = "state['turn of ' ~ request.json.previous_response_id] | default(0)";
-        format!("{} | default([]) | turn({before})", Self::MESSAGES)
+        let last = "request.json.previous_response_id | default('') | split('_') | last";
+        format!(
+            "{} | default([]) | turn(({last}) | int(default=0))",
+            Self::MESSAGES
+        )
     }
 
-    fn remember(turn: usize) -> Option<Json> {
-        Some(json!({ "turn of {{ _id }}": turn }))
+    fn id(turn: usize) -> String {
+        format!("{}{DRAWN}_{turn}", Self::ID)
     }
 
     fn stream(reply: &Reply) -> Vec<Json> {
@@ -117,13 +121,12 @@ fn failed(reply: &Reply, failure: &Failure) -> Json {
     response
 }
 
-/// An event of one type, whatever the scenario's defaults are.
 fn event(kind: &str, fields: Json) -> Json {
-    let mut data = json!({ "type": kind, "sequence_number": "{{ seq - 1 }}" });
-    for (key, value) in fields.as_object().into_iter().flatten() {
-        data[key] = value.clone();
-    }
-    json!({ "event": kind, "data": data, "id": null, "retry": null })
+    typed(
+        kind,
+        json!({ "type": kind, "sequence_number": "{{ seq - 1 }}" }),
+        fields,
+    )
 }
 
 fn response(reply: &Reply, status: &str, output: Json) -> Json {
@@ -216,8 +219,8 @@ fn items(reply: &Reply) -> Vec<Item> {
                 "id": format!("fc_{number}_{{{{ _id[5:] }}}}"),
                 "type": "function_call",
                 "status": status,
-                "call_id": format!("{{{{ _tools[{number}].id | string }}}}"),
-                "name": format!("{{{{ _tools[{number}].name | string }}}}"),
+                "call_id": of_tool(number, "id"),
+                "name": of_tool(number, "name"),
                 "arguments": arguments,
             })
         };
@@ -235,7 +238,7 @@ fn part(text: &str) -> Json {
 }
 
 fn whole_arguments(number: usize) -> String {
-    format!("{{{{ _tools[{number}].arguments | string }}}}")
+    of_tool(number, "arguments")
 }
 
 impl Item {
@@ -299,7 +302,7 @@ impl Item {
             Kind::Call(_) if broken => return None,
             Kind::Call(number) => {
                 let delta = place(json!({ "delta": "{{ _piece | string }}" }));
-                let name = format!("{{{{ _tools[{number}].name | string }}}}");
+                let name = of_tool(number, "name");
                 let done = place(json!({ "name": name, "arguments": whole_arguments(number) }));
                 vec![
                     reply.each(

@@ -82,6 +82,9 @@ fn reply<A: Api>(
 
 /// A word of the API's, as it is written.
 fn fixed(at: &At<String>, key: &str, errors: &mut Vec<Diagnostic>) -> String {
+    if at.value.is_empty() {
+        errors.push(Diagnostic::error(&at.span, format!("`{key}` is empty")).hint("remove it"));
+    }
     if at.value.contains("{{") {
         let error = Diagnostic::error(&at.span, format!("`{key}` is fixed text, without templates"));
         errors.push(error.hint("write a case for each"));
@@ -259,6 +262,16 @@ fn failure<A: Api>(file: &At<FailureFile>, turn: &TurnFile, errors: &mut Vec<Dia
         .map(|after| after.value)
         .or(within.then_some(0));
     never_sent(turn, after, errors);
+    if within {
+        let status = value.status.as_ref().map(|status| ("status", &status.span));
+        let retry = value.retry_after.as_ref().map(|d| ("retry_after", &d.0.span));
+        for (key, span) in status.into_iter().chain(retry) {
+            let message = format!(
+                "an error of the type `{kind}` is told with the status 200, so its `{key}` is never sent"
+            );
+            errors.push(Diagnostic::error(span, message).hint("remove it, or choose another type"));
+        }
+    }
     if let Some(code) = value.code.as_ref().filter(|_| !A::CODES) {
         let message = format!("the errors of `{}` have no `code`", A::KEY);
         errors.push(Diagnostic::error(&code.span, message).hint("write it as `type`, or remove it"));

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Api;
 use super::draft::text;
+use super::{Api, DRAWN};
 use crate::scenario::diagnostic::Span;
 use crate::scenario::duration;
 use crate::scenario::file::PiecesFile;
@@ -65,12 +65,13 @@ pub struct Failure {
 impl Tool {
     /// The arguments as a value, of the call of this number: an expression in braces.
     pub fn value(&self, number: usize) -> String {
-        let field = if self.value.is_some() {
-            "value"
-        } else {
-            "arguments"
-        };
-        format!("{{{{ _tools[{number}].{field} }}}}")
+        let arguments = format!("_tools[{number}].arguments");
+        match (&self.value, &self.arguments.kind) {
+            (Some(_), _) => format!("{{{{ _tools[{number}].value }}}}"),
+            // A template may yield anything.
+            (None, Kind::Text(_)) => format!("{{{{ {arguments} if {arguments} is mapping else {{}} }}}}"),
+            (None, _) => format!("{{{{ {arguments} }}}}"),
+        }
     }
 }
 
@@ -102,9 +103,8 @@ impl Reply {
     }
 
     /// The names that the API's shapes are made of.
-    pub(super) fn lets<A: Api>(&self) -> Vec<(&'static str, Node)> {
+    pub(super) fn lets<A: Api>(&self, turn: usize) -> Vec<(&'static str, Node)> {
         let ours = |text: String| self::text(&self.span, &text);
-        let drawn = |prefix: &str| format!("{prefix}{{{{ uuid() | replace('-', '') }}}}");
         let mut lets = Vec::new();
         if let Some(failure) = &self.failure {
             let said = failure.message.clone();
@@ -114,10 +114,10 @@ impl Reply {
                 return lets;
             }
         }
-        lets.push(("_id", ours(drawn(A::ID))));
+        lets.push(("_id", ours(A::id(turn))));
         lets.push((
             "_model",
-            ours(format!("{{{{ {} | default('mock') }}}}", A::MODEL)),
+            ours(format!("{{{{ ({} or 'mock') | string }}}}", A::MODEL)),
         ));
         pieces(&mut lets, ["_text", "_tokens"], self.text.as_ref(), &ours);
         pieces(
@@ -128,7 +128,10 @@ impl Reply {
         );
         if self.calls() {
             let tools = self.tools.iter().map(|tool| {
-                let id = tool.id.clone().unwrap_or_else(|| ours(drawn(A::CALL)));
+                let id = tool
+                    .id
+                    .clone()
+                    .unwrap_or_else(|| ours(format!("{}{DRAWN}", A::CALL)));
                 let mut entries = vec![
                     ("id", id),
                     ("name", tool.name.clone()),
