@@ -50,6 +50,7 @@ pub const ALL: &[Exhibit] = exhibits![
     "llm/openai-responses",
     "llm/anthropic",
     "llm/gemini",
+    "llm/mcp-2025-11-25",
 ];
 
 /// The line that tells editors where the schema lies begins so.

@@ -170,3 +170,19 @@ fn connections_over_the_limit_are_told_so() {
     assert_eq!(statuses.find(|status| *status != 503), Some(201));
     assert_eq!(open[0].header("content-type"), Some("text/event-stream"));
 }
+
+#[test]
+fn an_answer_that_the_scenario_spoils_is_explained() {
+    let server = serve("endpoints: [{ path: /a, body: '{{ request.json.nope }}' }]", &[]);
+    assert_eq!(server.get("/a").status, 500);
+    let said = server.log.wait_for("an answer failed: ");
+    let line = said
+        .lines()
+        .find(|line| line.contains("an answer failed"))
+        .unwrap();
+    assert!(
+        line.contains("WARN") && line.contains("scenario.yaml:1"),
+        "{line}"
+    );
+    assert!(line.contains("request.json.nope"), "{line}");
+}

@@ -39,9 +39,13 @@ fn play(path: &str, body: &Json) -> String {
 fn each_api_gets_the_bytes_of_its_golden_file() {
     for (api, path) in PATHS {
         let mut all = String::new();
-        let cases = ["said", "pieces", "tools", "broken", "refused", "failed"];
-        let own = if api == "openai_responses" { 6 } else { 5 };
-        for case in &cases[..own] {
+        let mut cases = vec!["said", "pieces", "tools", "broken", "refused"];
+        match api {
+            "openai_chat" => cases.push("turns"),
+            "openai_responses" => cases.push("failed"),
+            _ => {}
+        }
+        for case in cases {
             for streamed in [true, false] {
                 let path = match (api, streamed) {
                     ("gemini", true) => format!("{path}?alt=sse&case={case}"),
@@ -63,7 +67,7 @@ fn each_api_gets_the_bytes_of_its_golden_file() {
 }
 
 #[test]
-fn what_explain_prints_is_an_ordinary_scenario_with_the_same_bytes() {
+fn explain_prints_the_ordinary_steps_that_an_answer_is_made_of() {
     let yaml = "seed: 1\nendpoints: [{ openai_chat: { text: a b c, pace: { tokens_per_second: 10 } } }]";
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("s.yaml"), yaml).unwrap();
@@ -75,7 +79,7 @@ fn what_explain_prints_is_an_ordinary_scenario_with_the_same_bytes() {
     assert_eq!(cases[0]["let"]["_text"], "a b c");
     assert_eq!(
         cases[1]["after"],
-        "{{ 0 + (((_tokens | length)) * 100000) | int }}us"
+        "{{ 0 + ([(_tokens | length) - 0, 0] | max) * 100000 }}us"
     );
     let steps = cases[0]["stream"].to_string();
     assert!(
@@ -307,6 +311,11 @@ fn responses_know_their_turn_by_the_response_before() {
     assert_eq!(second["output"][0]["call_id"], "c2");
     let third = ask(json!({ "input": output, "previous_response_id": second["id"] }));
     assert_eq!(third["output"][0]["content"][0]["text"], "Done.");
+    let fourth = ask(json!({ "input": output, "previous_response_id": third["id"] }));
+    assert_eq!(
+        fourth["output"][0]["content"][0]["text"], "Done.",
+        "the last repeats"
+    );
     let whole = json!([{ "role": "user", "content": "x" }, { "type": "function_call" }, output[0]]);
     assert_eq!(ask(json!({ "input": whole }))["output"][0]["call_id"], "c2");
     let anew = json!({ "input": "And tomorrow?", "previous_response_id": second["id"] });
@@ -402,4 +411,33 @@ endpoints:
         all.contains(r#""content":"no""#) && all.contains(r#""error":{"#),
         "{all}"
     );
+}
+
+#[test]
+fn the_first_piece_comes_when_the_pace_says_and_the_whole_answer_with_the_last() {
+    let reply = "{ text: a b c, pace: { first_token: 2s, tokens_per_second: 1 } }";
+    let refused = "{ error: { status: 429 }, pace: { first_token: 3s } }";
+    let yaml = format!(
+        "endpoints: [{{ gemini: {reply} }}, {{ openai_chat: {reply} }}, {{ anthropic_messages: {refused} }}]"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("s.yaml"), yaml).unwrap();
+    let times = |path: &str, body: &str| -> Vec<String> {
+        let args = ["play", "s.yaml", path, "-H", JSON, "-d", body, "--timeline"];
+        let (_, out, _) = said(&run(folder.path(), &args, &[]));
+        let lines = out
+            .lines()
+            .filter(|line| line.contains(" s  event") || line.contains(" s  body"));
+        lines
+            .map(|line| line.trim().split(' ').next().unwrap().to_owned())
+            .collect()
+    };
+    let gemini = "/v1/models/m:streamGenerateContent?alt=sse";
+    assert_eq!(times(gemini, "{}"), ["2.000", "3.000", "4.000", "4.000"]);
+    assert_eq!(times("/v1/models/m:generateContent", "{}"), ["4.000"]);
+    let chat = "/v1/chat/completions";
+    let streamed = times(chat, r#"{"stream":true}"#);
+    assert_eq!(streamed[..4], ["2.000", "3.000", "4.000", "5.000"]);
+    assert_eq!(times(chat, "{}"), ["5.000"]);
+    assert_eq!(times("/v1/messages", "{}"), ["3.000"]);
 }

@@ -13,6 +13,7 @@ use super::{Failure, Time, in_time, until};
 use crate::engine::Engine;
 use crate::engine::connections::{LiveConnection, Order};
 use crate::event::Event;
+use crate::journal::is_meant;
 use crate::scenario::duration;
 use crate::scenario::model::End;
 
@@ -132,10 +133,7 @@ fn shown(live: &Arc<LiveConnection>) -> Connection {
 
 fn is_of(live: &LiveConnection, endpoint: Option<&str>) -> bool {
     let Some(wanted) = endpoint else { return true };
-    let key = live.endpoint.as_ref();
-    let plain = key.rsplit_once('#').map_or(key, |(plain, _)| plain);
-    let pattern = plain.split_once(' ').map_or(plain, |(_, path)| path);
-    [key, plain, pattern, live.path()].contains(&wanted)
+    is_meant(&live.endpoint, wanted) || live.path() == wanted
 }
 
 fn meant(engine: &Engine, endpoint: Option<&str>) -> Vec<Arc<LiveConnection>> {

@@ -17,7 +17,7 @@ use crate::scenario::duration;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
-    /// Only those of this endpoint: its key (`GET /sse`) or its name.
+    /// Only those of this endpoint: its key (`GET /sse`), with or without its number, its path or its name.
     pub endpoint: Option<String>,
     /// Only those of this client.
     pub client: Option<String>,

@@ -79,7 +79,7 @@ impl NotBegun {
     /// What the client gets instead of the stream: an answer, or only the end of its connection.
     pub fn reply(self) -> Result<Reply, End> {
         match self {
-            NotBegun::Failed(why) => Ok(Reply::problem(500, &why)),
+            NotBegun::Failed(why) => Ok(failed(&why)),
             NotBegun::Gone => {
                 let detail = "the history no longer holds the message with the id in Last-Event-ID";
                 let mut reply = Reply::problem(410, detail);
@@ -133,12 +133,18 @@ pub(super) fn missed(request: &Request, miss: Miss) -> Reply {
     }
 }
 
+/// The scenario's own mistake: its author looks at the log, as many clients do not show the body.
+fn failed(why: &str) -> Reply {
+    tracing::warn!("an answer failed: {why}");
+    Reply::problem(500, why)
+}
+
 pub(super) fn refuse(refusal: &Refusal) -> Reply {
     match refusal {
         Refusal::Params(BadParams::Malformed(why)) => Reply::problem(400, why),
         Refusal::Params(BadParams::Unsupported(why)) => Reply::problem(415, why),
-        Refusal::Render(error) => Reply::problem(500, &error.0),
-        Refusal::Publish(failure @ PublishFailure::Unknown(_)) => Reply::problem(500, &failure.to_string()),
+        Refusal::Render(error) => failed(&error.0),
+        Refusal::Publish(failure @ PublishFailure::Unknown(_)) => failed(&failure.to_string()),
         Refusal::Publish(failure) => Reply::problem(503, &failure.to_string()),
         Refusal::State(why) => Reply::problem(507, why),
         Refusal::Full(most) => {

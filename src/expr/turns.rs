@@ -3,7 +3,7 @@
 use minijinja::{Error, Value};
 
 /// How often tools have answered since the person last spoke, for the messages of OpenAI's chat completions
-/// (`role: tool`) and responses (`type: function_call_output`), of Anthropic (`tool_result`) and of Gemini
+/// (`role: tool`) and responses (`function_call_output` and its kin), of Anthropic (`tool_result`) and of Gemini
 /// (`functionResponse`): what tools say one behind the other counts once. `before` is added where the messages
 /// begin later than the person spoke. What is no list of messages has not come far: 0.
 pub(super) fn turn(messages: &Value, before: Option<u64>) -> Result<u64, Error> {
@@ -33,24 +33,33 @@ enum Speaker {
 }
 
 fn speaker(message: &Value) -> Speaker {
-    let role = field(message, "role");
-    if is(&field(message, "type"), "function_call_output") || is(&role, "tool") || is(&role, "function") {
+    let (role, kind) = (field(message, "role"), field(message, "type"));
+    let kind = kind.as_str().unwrap_or("");
+    let told = kind.ends_with("_call_output") || kind == "mcp_approval_response";
+    if told || is(&role, "tool") || is(&role, "function") {
         return Speaker::Tool;
     }
-    let parts = [field(message, "content"), field(message, "parts")];
-    let answers = |part: Value| {
-        is(&field(&part, "type"), "tool_result") || !field(&part, "functionResponse").is_undefined()
+    let (content, parts) = (field(message, "content"), field(message, "parts"));
+    let any = |list: &Value, fits: fn(&Value) -> bool| {
+        let entries = list.as_str().is_none().then(|| list.try_iter().ok()).flatten();
+        entries.into_iter().flatten().any(|part| fits(&part))
     };
-    let answered = parts
-        .iter()
-        .filter_map(|list| list.try_iter().ok())
-        .flatten()
-        .any(answers);
-    match (answered, is(&role, "user")) {
+    let answers = any(&content, |part| is(&field(part, "type"), "tool_result"))
+        || any(&parts, |part| {
+            holds(part, "functionResponse") || holds(part, "function_response")
+        });
+    // Gemini takes whoever has no role for the person.
+    let unnamed = role.is_undefined() && !parts.is_undefined();
+    match (answers, is(&role, "user") || unnamed) {
         (true, _) => Speaker::Tool,
         (false, true) => Speaker::Person,
         (false, false) => Speaker::Model,
     }
+}
+
+fn holds(value: &Value, name: &str) -> bool {
+    let field = field(value, name);
+    !field.is_undefined() && !field.is_none()
 }
 
 fn field(value: &Value, name: &str) -> Value {
@@ -90,6 +99,18 @@ mod tests {
             (json!([user, call, call, output, output]), 1),
             (json!([user, call, output, call, output]), 2),
             (json!([asked, model, response]), 1),
+            (
+                json!([{ "parts": [{ "text": "x" }] }, model, response, model, { "parts": [{ "text": "y" }] }]),
+                0,
+            ),
+            (
+                json!([asked, { "parts": [{ "text": "x", "functionResponse": null }] }]),
+                0,
+            ),
+            (
+                json!([user, { "type": "custom_tool_call" }, { "type": "custom_tool_call_output" }]),
+                1,
+            ),
             (json!("just text"), 0),
             (json!(["text", 1, null]), 0),
         ] {

@@ -53,7 +53,7 @@ impl Default for Bounds {
 pub struct Query<'a> {
     /// With a higher number than this.
     pub after: Option<u64>,
-    /// Answered by this endpoint: its key (`GET /sse`) or its name.
+    /// Answered by this endpoint: its key (`GET /sse`), with or without its number, its path or its name.
     pub endpoint: Option<&'a str>,
     /// Of this client, by its key.
     pub client: Option<&'a str>,
@@ -135,12 +135,21 @@ impl Journal {
     }
 }
 
+/// Whether an endpoint's key (`GET /sse`, `GET /sse#1`) is meant by itself, with or without its number, or by its path.
+pub fn is_meant(key: &str, wanted: &str) -> bool {
+    let plain = key.rsplit_once('#').map_or(key, |(plain, _)| plain);
+    let path = plain.split_once(' ').map_or(plain, |(_, path)| path);
+    let first = key == plain && wanted.strip_suffix("#0") == Some(key);
+    first || [key, plain, path].contains(&wanted)
+}
+
 impl Query<'_> {
     fn wants(&self, entry: &Entry) -> bool {
         let progress = entry.progress();
         let matched = progress.matched.as_ref();
-        let endpoint =
-            |wanted| matched.is_some_and(|m| m.endpoint == wanted || m.name.as_deref() == Some(wanted));
+        let endpoint = |wanted| {
+            matched.is_some_and(|m| is_meant(&m.endpoint, wanted) || m.name.as_deref() == Some(wanted))
+        };
         let client = |wanted| matched.is_some_and(|m| m.client == wanted);
         self.endpoint.is_none_or(endpoint)
             && self.client.is_none_or(client)

@@ -13,6 +13,9 @@ use crate::scenario::model::{Body, Choice, Entry};
 use crate::scenario::pattern::Pattern;
 use crate::scenario::preset::Expansion;
 
+/// The names that presets use.
+const NEEDED: &[&str] = &["request", "seq", "state", "uuid"];
+
 /// A place that answers: an endpoint or an entry.
 pub(super) struct Outline<'a> {
     /// What to call it.
@@ -98,12 +101,45 @@ impl Compiler<'_> {
         if preset.entries.is_empty() {
             return None; // what is wrong with it has been said
         }
+        self.check_preset(preset, layers, place);
         let layers = layers.above(&preset.base);
         let entries = self.entries(&preset.entries, &inner, &layers, paths, place, &[], Kind::Cases)?;
         Some(match entries.as_slice() {
             [Entry { when: None, choice }] => choice.clone(),
             _ => Choice::Cases(entries),
         })
+    }
+
+    /// What stands around a preset and would hide what it needs, or be hidden by it.
+    fn check_preset(&mut self, preset: &Expansion, layers: &Layers, place: &Place) {
+        let key = preset.api.key;
+        let lets = layers
+            .all()
+            .filter_map(|layer| layer.r#let.as_ref())
+            .flat_map(|lets| &lets.0);
+        let lets: Vec<_> = lets.map(|(name, _)| (&name.value, &name.span)).collect();
+        let captured = place.names.iter().map(|name| (name, &preset.span));
+        for (name, span) in captured.chain(lets) {
+            if NEEDED.contains(&name.as_str()) || name.starts_with('_') {
+                let message = format!("the name `{name}` hides what `{key}` is made of");
+                self.error_hint(
+                    span,
+                    message,
+                    "give it another name, without `_` at its beginning",
+                );
+            }
+        }
+        let answers = || preset.entries.iter().map(|entry| &entry.value.answer);
+        let after = layers.last(|layer| layer.after.as_ref());
+        if let Some(after) = after.filter(|_| answers().any(|answer| answer.after.is_some())) {
+            let message = format!("`after` stands beside a `pace`: when `{key}` answers is said there");
+            self.error_hint(&after.0.span, message, "add it to `first_token`");
+        }
+        let status = layers.last(|layer| layer.status.as_ref());
+        if let Some(status) = status.filter(|_| answers().any(|answer| answer.status.is_some())) {
+            let message = format!("the status of an error of `{key}` is not said here");
+            self.error_hint(&status.span, message, "write it into `error`");
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a place is takes all of these")]

@@ -130,7 +130,7 @@ impl Compiler<'_> {
             when,
             client,
             choice: choice?,
-            preset: preset(value).map(|preset| preset.api),
+            preset: presets(value).first().map(|preset| preset.api),
             cors,
         };
         Some((at, endpoint))
@@ -138,6 +138,9 @@ impl Compiler<'_> {
 
     fn paths(&mut self, file: &At<EndpointFile>) -> Option<Vec<Pattern>> {
         let own = file.value.path.as_ref();
+        if own.is_none() {
+            self.check_one_api(&file.value);
+        }
         let usual = own.is_none().then(|| usual_paths(file)).flatten();
         let Some(list) = own.or(usual.as_ref()).filter(|list| !list.0.is_empty()) else {
             self.error_hint(&file.span, "this endpoint has no `path`", "add `path: /sse`");
@@ -171,6 +174,20 @@ impl Compiler<'_> {
         Some(paths)
     }
 
+    /// Without a path of its own an endpoint has those of one API.
+    fn check_one_api(&mut self, file: &EndpointFile) {
+        let all = presets(file);
+        let first = all.first().map(|preset| preset.api);
+        if let Some(other) = all.iter().find(|preset| Some(preset.api) != first) {
+            let message = "this endpoint answers as two APIs do, and has no `path`";
+            self.error_hint(
+                &other.span,
+                message,
+                "make an endpoint for each, or give it a `path`",
+            );
+        }
+    }
+
     /// One path of an endpoint, or of requests that are expected.
     pub(super) fn path(&mut self, path: &At<String>) -> Option<Pattern> {
         let (text, span) = (&path.value, &path.span);
@@ -202,7 +219,7 @@ impl Compiler<'_> {
 
     fn methods(&mut self, file: &EndpointFile, span: &Span) -> Option<Methods> {
         let Some(methods) = &file.method else {
-            if preset(file).is_some() {
+            if !presets(file).is_empty() {
                 return Some(Methods::Only(vec!["POST".into()]));
             }
             return Some(Methods::Only(vec!["GET".into()]));
@@ -291,24 +308,25 @@ pub(super) fn check_method(method: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The first preset that an endpoint answers with, itself or in an entry.
-fn preset(file: &EndpointFile) -> Option<&Expansion> {
-    let own = file.answer.preset();
-    own.or_else(|| preset_in(&file.attempts))
-        .or_else(|| preset_in(&file.cases))
+/// The presets that an endpoint answers with, itself or in entries.
+fn presets(file: &EndpointFile) -> Vec<&Expansion> {
+    let mut all: Vec<&Expansion> = file.answer.preset().into_iter().collect();
+    add_presets(&mut all, &file.attempts);
+    add_presets(&mut all, &file.cases);
+    all
 }
 
-fn preset_in(entries: &Option<Vec<At<EntryFile>>>) -> Option<&Expansion> {
-    entries.iter().flatten().find_map(|At { value, .. }| {
-        let own = value.answer.preset();
-        own.or_else(|| preset_in(&value.attempts))
-            .or_else(|| preset_in(&value.cases))
-    })
+fn add_presets<'a>(all: &mut Vec<&'a Expansion>, entries: &'a Option<Vec<At<EntryFile>>>) {
+    for At { value, .. } in entries.iter().flatten() {
+        all.extend(value.answer.preset());
+        add_presets(all, &value.attempts);
+        add_presets(all, &value.cases);
+    }
 }
 
 /// The paths of the API whose preset an endpoint answers with.
 fn usual_paths(file: &At<EndpointFile>) -> Option<OneOrMany<At<String>>> {
-    let preset = preset(&file.value)?;
+    let preset = *presets(&file.value).first()?;
     let at = |path: &&str| At {
         span: preset.span.clone(),
         value: (*path).to_owned(),

@@ -15,7 +15,7 @@ mapping! {
     /// What a model answers.
     ReplyFile is "a model's answer" {
         /// Answers by turn: the first until tools have answered, the next once they have, and so on; the last repeats. What a turn does not say is what stands beside `turns`.
-        turns: Vec<At<TurnFile>>,
+        turns: Vec<TurnOrTextFile>,
         ..turn: TurnFile,
     }
 }
@@ -87,6 +87,37 @@ mapping! {
         retry_after: DurationText,
         /// In mid-stream, behind so many pieces of the text; the error stands for the whole answer if absent.
         after: At<u64>,
+    }
+}
+
+/// A turn, or its text.
+#[derive(Debug, Clone)]
+pub struct TurnOrTextFile(pub At<TurnFile>);
+
+impl FromNode for TurnOrTextFile {
+    fn from_node(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<Self> {
+        if matches!(node.kind, Kind::Map(_) | Kind::List(_)) || node.is_null() {
+            return At::from_node(node, errors).map(TurnOrTextFile);
+        }
+        let value = TurnFile {
+            text: PiecesFile::from_node(node, errors),
+            ..TurnFile::default()
+        };
+        let span = node.span.clone();
+        Some(TurnOrTextFile(At { span, value }))
+    }
+}
+
+impl JsonSchema for TurnOrTextFile {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "TurnOrTextFile".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let long = generator.subschema_for::<TurnFile>();
+        json_schema!({ "anyOf": [{ "type": ["string", "number", "boolean"] }, long] })
     }
 }
 

@@ -79,7 +79,7 @@ impl Api for AnthropicMessages {
             steps.push(event("content_block_stop", json!({ "index": index })));
         }
         let stop = json!({ "stop_reason": reply.finish("end_turn", "tool_use"), "stop_sequence": null });
-        let over = json!({ "delta": stop, "usage": { "output_tokens": "{{ _output }}" } });
+        let over = json!({ "delta": stop, "usage": { "output_tokens": "{{ _output | int }}" } });
         steps.push(event("message_delta", over));
         steps.push(event("message_stop", json!({})));
         steps
@@ -88,11 +88,11 @@ impl Api for AnthropicMessages {
     fn whole(reply: &Reply) -> Json {
         let content: Json = blocks(reply).into_iter().map(|block| block.done).collect();
         let stop = json!(reply.finish("end_turn", "tool_use"));
-        message(content, stop, json!("{{ _output }}"))
+        message(content, stop, json!("{{ _output | int }}"))
     }
 
     fn failure(failure: &Failure) -> Json {
-        let error = json!({ "type": failure.kind, "message": "{{ _message }}" });
+        let error = json!({ "type": failure.kind, "message": "{{ _message | string }}" });
         json!({ "type": "error", "error": error, "request_id": REQUEST })
     }
 }
@@ -116,7 +116,7 @@ fn message(content: Json, stop_reason: Json, output: Json) -> Json {
         "stop_reason": stop_reason,
         "stop_sequence": null,
         "usage": {
-            "input_tokens": "{{ _input }}",
+            "input_tokens": "{{ _input | int }}",
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "output_tokens": output,
@@ -156,12 +156,12 @@ fn blocks(reply: &Reply) -> Vec<Block> {
         });
     }
     for number in 0..reply.tools.len() {
-        let field = |field: &str| format!("{{{{ _tools[{number}].{field} }}}}");
+        let field = |field: &str| format!("{{{{ _tools[{number}].{field} | string }}}}");
         let block = |input: Json| json!({ "type": "tool_use", "id": field("id"), "name": field("name"), "input": input });
         blocks.push(Block {
             kind: Kind::Tool(number),
             begun: block(json!({})),
-            done: block(json!(field("arguments"))),
+            done: block(json!(reply.tools[number].value(number))),
         });
     }
     blocks

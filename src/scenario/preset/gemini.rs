@@ -25,6 +25,8 @@ impl Api for Gemini {
     const MODEL: &'static str = "((request.path | split('/') | last) | split(':') | first)";
     const MESSAGES: &'static str = "request.json.contents";
     const CALL: &'static str = "";
+    const OPENS: bool = false;
+    const VALUES: bool = true;
     const ERRORS: &'static [(u16, &'static str)] = &[
         (500, "INTERNAL"),
         (400, "INVALID_ARGUMENT"),
@@ -49,12 +51,16 @@ impl Api for Gemini {
     fn stream(reply: &Reply) -> Vec<Json> {
         let mut steps = Vec::new();
         if reply.reasoning.is_some() {
-            let thought = json!([{ "text": "{{ _piece | string }}", "thought": true }]);
-            steps.push(reply.each("_thoughts", json!([data(chunk(reply, thought, false))])));
+            let thought = json!([{ "text": PIECE, "thought": true }]);
+            let thought = json!([data(chunk(reply, thought, false))]);
+            steps.extend(reply.each_from_the_first("_thoughts", thought));
         }
         if reply.text.is_some() {
-            let token = json!([{ "text": "{{ _piece | string }}" }]);
-            steps.push(reply.each_token(json!([data(chunk(reply, token, false))])));
+            let token = json!([data(chunk(reply, json!([{ "text": PIECE }]), false))]);
+            match steps.is_empty() {
+                true => steps.extend(reply.each_from_the_first(&reply.tokens(), token)),
+                false => steps.push(reply.each(&reply.tokens(), token)),
+            }
         }
         match &reply.failure {
             Some(failure) => steps.push(data(Self::failure(failure))),
@@ -68,9 +74,9 @@ impl Api for Gemini {
                 steps.push(data(chunk(reply, last, true)));
             }
         }
-        let opening = reply.opening(json!({ "wait": "0s" }));
-        if let Some(first) = opening.get("after") {
-            steps.insert(0, json!({ "wait": first }));
+        // A call alone, or an error.
+        if reply.text.is_none() && reply.reasoning.is_none() {
+            steps = steps.into_iter().map(|step| reply.opening(step)).collect();
         }
         steps
     }
@@ -88,7 +94,7 @@ impl Api for Gemini {
     }
 
     fn failure(failure: &Failure) -> Json {
-        json!({ "error": { "code": failure.status, "message": "{{ _message }}", "status": failure.kind } })
+        json!({ "error": { "code": failure.status, "message": "{{ _message | string }}", "status": failure.kind } })
     }
 
     /// Without `alt=sse` the stream is a JSON list.
@@ -101,6 +107,8 @@ impl Api for Gemini {
     }
 }
 
+const PIECE: &str = "{{ _piece | string }}";
+
 /// An event of data alone, whatever the scenario's defaults are.
 fn data(data: Json) -> Json {
     json!({ "data": data, "event": null, "id": null, "retry": null })
@@ -108,21 +116,23 @@ fn data(data: Json) -> Json {
 
 fn calls(reply: &Reply) -> Vec<Json> {
     let call = |number: usize| {
-        let field = |field: &str| format!("{{{{ _tools[{number}].{field} }}}}");
-        json!({ "functionCall": { "id": field("id"), "name": field("name"), "args": field("arguments") } })
+        let field = |field: &str| format!("{{{{ _tools[{number}].{field} | string }}}}");
+        let args = reply.tools[number].value(number);
+        json!({ "functionCall": { "id": field("id"), "name": field("name"), "args": args } })
     };
     (0..reply.tools.len()).map(call).collect()
 }
 
 fn chunk(reply: &Reply, parts: Json, last: bool) -> Json {
     let mut candidate = json!({ "content": { "parts": parts, "role": "model" }, "index": 0 });
-    let mut usage = json!({ "promptTokenCount": "{{ _input }}", "totalTokenCount": "{{ _input }}" });
+    let mut usage =
+        json!({ "promptTokenCount": "{{ _input | int }}", "totalTokenCount": "{{ _input | int }}" });
     if last {
         candidate["finishReason"] = json!(reply.finish("STOP", "STOP"));
-        usage["candidatesTokenCount"] = json!("{{ _output }}");
-        usage["totalTokenCount"] = json!("{{ _input + _output }}");
+        usage["candidatesTokenCount"] = json!("{{ _output | int }}");
+        usage["totalTokenCount"] = json!("{{ (_input | int) + (_output | int) }}");
         if reply.reasoning.is_some() {
-            usage["candidatesTokenCount"] = json!("{{ _output - (_thoughts | length) }}");
+            usage["candidatesTokenCount"] = json!("{{ [(_output | int) - (_thoughts | length), 0] | max }}");
             usage["thoughtsTokenCount"] = json!("{{ _thoughts | length }}");
         }
     }

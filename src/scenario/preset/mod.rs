@@ -82,7 +82,17 @@ pub trait Api {
 
     /// Whether its errors have a `code` besides their type.
     const CODES: bool = false;
+    /// Whether its stream begins with an event before the first piece.
+    const OPENS: bool = true;
+    /// Whether it tells a call's arguments as values, never as text.
+    const VALUES: bool = false;
+    /// The reasons why an answer may end, where it matters which.
+    const FINISH: Option<&'static [&'static str]> = None;
 
+    /// Whether an error of this type is told within an answer, be it after no piece at all.
+    fn within(_kind: &str) -> bool {
+        false
+    }
     /// Which requests ask for a stream: an expression.
     fn streamed() -> &'static str {
         "request.json.stream"
@@ -95,7 +105,7 @@ pub trait Api {
     fn base() -> Json {
         json!({})
     }
-    /// What an answer that is not of the last turn leaves in the state.
+    /// What an answer of a later turn leaves in the state.
     fn remember(_turn: usize) -> Option<Json> {
         None
     }
@@ -126,7 +136,7 @@ pub(super) fn expand<A: Api>(
     let last = turns.len() - 1;
     for (number, reply) in turns.iter().enumerate() {
         let turn = (number < last).then(|| format!("({}) == {number}", A::turn()));
-        let remembered = turn.as_ref().and_then(|_| A::remember(number));
+        let remembered = A::remember(number).filter(|_| number > 0);
         for entry in answers::<A>(reply, turn.as_deref(), remembered) {
             entries.extend(At::from_node(&entry, errors));
         }
@@ -158,19 +168,22 @@ fn answers<A: Api>(reply: &Reply, turn: Option<&str>, remembered: Option<Json>) 
         }
         draft(when, answer).done()
     };
-    let failed = |failure: &Failure| draft(&[turn], failure.answer::<A>()).done();
+    let failed = |failure: &Failure| draft(&[turn], reply.in_time::<A>(failure.answer::<A>())).done();
     let Some(failure) = error.filter(|failure| failure.after.is_none()) else {
         let mut all = vec![good(
             &[turn, Some(A::streamed())],
             json!({ "stream": A::stream(reply) }),
         )];
         if let Some((when, body)) = A::other_form(reply) {
-            all.push(good(&[turn, Some(when)], reply.in_time(json!({ "json": body }))));
+            all.push(good(
+                &[turn, Some(when)],
+                reply.in_time::<A>(json!({ "json": body })),
+            ));
         }
         all.push(match (error, A::failed(reply)) {
-            (Some(_), Some(body)) => good(&[turn], reply.in_time(json!({ "json": body }))),
+            (Some(_), Some(body)) => good(&[turn], reply.in_time::<A>(json!({ "json": body }))),
             (Some(failure), None) => failed(failure),
-            (None, _) => good(&[turn], reply.in_time(json!({ "json": A::whole(reply) }))),
+            (None, _) => good(&[turn], reply.in_time::<A>(json!({ "json": A::whole(reply) }))),
         });
         return all;
     };

@@ -86,7 +86,7 @@ impl Api for OpenAiChat {
         if reply.calls() {
             let calls = (0..reply.tools.len()).map(|number| {
                 let call = tool(number);
-                let function = json!({ "name": call("name"), "arguments": call("arguments | string") });
+                let function = json!({ "name": call("name"), "arguments": call("arguments") });
                 json!({ "id": call("id"), "type": "function", "function": function })
             });
             message["tool_calls"] = calls.collect();
@@ -109,7 +109,7 @@ impl Api for OpenAiChat {
 
     fn failure(failure: &Failure) -> Json {
         let code = failure.code.as_deref();
-        json!({ "error": { "message": "{{ _message }}", "type": failure.kind, "param": null, "code": code } })
+        json!({ "error": { "message": "{{ _message | string }}", "type": failure.kind, "param": null, "code": code } })
     }
 }
 
@@ -142,14 +142,14 @@ fn delta(delta: Json) -> Json {
 
 /// A field of a call, as text of its own.
 fn tool(number: usize) -> impl Fn(&str) -> String {
-    move |field| format!("{{{{ _tools[{number}].{field} }}}}")
+    move |field| format!("{{{{ _tools[{number}].{field} | string }}}}")
 }
 
 fn usage(reply: &Reply) -> Json {
     let mut usage = json!({
-        "prompt_tokens": "{{ _input }}",
-        "completion_tokens": "{{ _output }}",
-        "total_tokens": "{{ _input + _output }}",
+        "prompt_tokens": "{{ _input | int }}",
+        "completion_tokens": "{{ _output | int }}",
+        "total_tokens": "{{ (_input | int) + (_output | int) }}",
     });
     if reply.reasoning.is_some() {
         usage["completion_tokens_details"] = json!({ "reasoning_tokens": "{{ _thoughts | length }}" });

@@ -18,6 +18,12 @@ impl Api for OpenAiResponses {
     const MESSAGES: &'static str = "request.json.input";
     const CALL: &'static str = "call_";
     const CODES: bool = true;
+    const FINISH: Option<&'static [&'static str]> =
+        Some(&["completed", "max_output_tokens", "content_filter"]);
+
+    fn within(kind: &str) -> bool {
+        kind == FAILED
+    }
     const ERRORS: &'static [(u16, &'static str)] = openai_chat::ERRORS;
 
     /// What came before is known by the id of the last response where the request does not bring it.
@@ -27,7 +33,7 @@ impl Api for OpenAiResponses {
     }
 
     fn remember(turn: usize) -> Option<Json> {
-        (turn > 0).then(|| json!({ "turn of {{ _id }}": turn }))
+        Some(json!({ "turn of {{ _id }}": turn }))
     }
 
     fn stream(reply: &Reply) -> Vec<Json> {
@@ -52,6 +58,10 @@ impl Api for OpenAiResponses {
             }
             let done = json!({ "output_index": index, "item": item.done });
             steps.push(event("response.output_item.done", done));
+        }
+        if let Some(failure) = &reply.failure {
+            steps.push(broken(reply, failure));
+            return steps;
         }
         let done: Json = items.into_iter().map(|item| item.done).collect();
         let (name, status) = match reply.finish_reason.as_deref() {
@@ -95,7 +105,7 @@ fn broken(reply: &Reply, failure: &Failure) -> Json {
     let code = failure.code.as_ref().unwrap_or(&failure.kind);
     event(
         "error",
-        json!({ "code": code, "message": "{{ _message }}", "param": null }),
+        json!({ "code": code, "message": "{{ _message | string }}", "param": null }),
     )
 }
 
@@ -103,7 +113,7 @@ fn broken(reply: &Reply, failure: &Failure) -> Json {
 fn failed(reply: &Reply, failure: &Failure) -> Json {
     let mut response = response(reply, "failed", json!([]));
     let code = failure.code.as_deref().unwrap_or("server_error");
-    response["error"] = json!({ "code": code, "message": "{{ _message }}" });
+    response["error"] = json!({ "code": code, "message": "{{ _message | string }}" });
     response
 }
 
@@ -154,11 +164,11 @@ fn usage(reply: &Reply) -> Json {
         json!(0)
     };
     json!({
-        "input_tokens": "{{ _input }}",
-        "input_tokens_details": { "cached_tokens": 0 },
-        "output_tokens": "{{ _output }}",
+        "input_tokens": "{{ _input | int }}",
+        "input_tokens_details": { "cached_tokens": 0, "cache_write_tokens": 0 },
+        "output_tokens": "{{ _output | int }}",
         "output_tokens_details": { "reasoning_tokens": thought },
-        "total_tokens": "{{ _input + _output }}",
+        "total_tokens": "{{ (_input | int) + (_output | int) }}",
     })
 }
 
@@ -206,8 +216,8 @@ fn items(reply: &Reply) -> Vec<Item> {
                 "id": format!("fc_{number}_{{{{ _id[5:] }}}}"),
                 "type": "function_call",
                 "status": status,
-                "call_id": format!("{{{{ _tools[{number}].id }}}}"),
-                "name": format!("{{{{ _tools[{number}].name }}}}"),
+                "call_id": format!("{{{{ _tools[{number}].id | string }}}}"),
+                "name": format!("{{{{ _tools[{number}].name | string }}}}"),
                 "arguments": arguments,
             })
         };
@@ -289,7 +299,7 @@ impl Item {
             Kind::Call(_) if broken => return None,
             Kind::Call(number) => {
                 let delta = place(json!({ "delta": "{{ _piece | string }}" }));
-                let name = format!("{{{{ _tools[{number}].name }}}}");
+                let name = format!("{{{{ _tools[{number}].name | string }}}}");
                 let done = place(json!({ "name": name, "arguments": whole_arguments(number) }));
                 vec![
                     reply.each(

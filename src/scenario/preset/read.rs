@@ -5,11 +5,14 @@ use serde_json::{Value as Json, json};
 use super::Api;
 use super::draft::{node, text};
 use super::reply::{Failure, Pace, Reply, Tool};
-use crate::scenario::decode::{At, OneOrMany, Scalar};
+use crate::scenario::decode::{Anything, At, OneOrMany, Scalar};
 use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::duration;
 use crate::scenario::file::{FailureFile, PaceFile, PiecesFile, ReplyFile, ToolFile, TurnFile, UsageFile};
 use crate::scenario::yaml::{Kind, Node};
+
+/// Pieces that a text may be cut into.
+const MOST_PIECES: u64 = 500_000;
 
 /// All turns, what stands beside `turns` filled in.
 pub(super) fn turns<A: Api>(
@@ -40,7 +43,7 @@ pub(super) fn turns<A: Api>(
     }
     let turns = turns
         .iter()
-        .map(|turn| reply::<A>(&turn.span, &turn.value, Some(around), errors));
+        .map(|turn| reply::<A>(&turn.0.span, &turn.0.value, Some(around), errors));
     let turns: Vec<Option<Reply>> = turns.collect();
     turns.into_iter().collect()
 }
@@ -52,24 +55,23 @@ fn reply<A: Api>(
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Reply> {
     let before = errors.len();
-    if file.text.is_none() && file.tools.is_none() && file.error.is_none() && file.reasoning.is_none() {
+    let calls = file.tools.as_ref().is_some_and(|tools| !tools.0.is_empty());
+    if file.text.is_none() && !calls && file.error.is_none() && file.reasoning.is_none() {
         let error = Diagnostic::error(span, "this answer says nothing");
         errors.push(error.hint("give it a `text`, `tools` or an `error`"));
     }
-    let usage = file.usage.as_ref().or(around.and_then(|a| a.usage.as_ref()));
-    let usage = usage.map_or_else(UsageFile::default, |usage| usage.value.clone());
-    let pace = file.pace.as_ref().or(around.and_then(|a| a.pace.as_ref()));
+    let (input, output) = usage(file, around, errors);
     let finish = file.finish_reason.as_ref();
     let finish = finish.or(around.and_then(|a| a.finish_reason.as_ref()));
     let reply = Reply {
         span: span.clone(),
         text: file.text.clone(),
         reasoning: file.reasoning.clone(),
-        tools: tools(file.tools.as_ref(), errors),
-        finish_reason: finish.map(|at| at.value.clone()),
-        input: usage.input.map(|count| count.0),
-        output: usage.output.map(|count| count.0),
-        pace: pace.map(|pace| self::pace(pace, errors)).unwrap_or_default(),
+        tools: tools::<A>(file.tools.as_ref(), errors),
+        finish_reason: finish.map(|at| finish_reason::<A>(at, errors)),
+        input,
+        output,
+        pace: pace(file, around, errors),
         failure: file
             .error
             .as_ref()
@@ -78,7 +80,54 @@ fn reply<A: Api>(
     (errors.len() == before).then_some(reply)
 }
 
-fn tools(list: Option<&OneOrMany<At<ToolFile>>>, errors: &mut Vec<Diagnostic>) -> Vec<Tool> {
+/// A word of the API's, as it is written.
+fn fixed(at: &At<String>, key: &str, errors: &mut Vec<Diagnostic>) -> String {
+    if at.value.contains("{{") {
+        let error = Diagnostic::error(&at.span, format!("`{key}` is fixed text, without templates"));
+        errors.push(error.hint("write a case for each"));
+    }
+    at.value.clone()
+}
+
+fn finish_reason<A: Api>(at: &At<String>, errors: &mut Vec<Diagnostic>) -> String {
+    if let Some(known) = A::FINISH.filter(|known| !known.contains(&at.value.as_str())) {
+        let message = format!("`{}` knows no `finish_reason` `{}`", A::KEY, at.value);
+        let hint = format!("use {}", known.join(", "));
+        errors.push(Diagnostic::error(&at.span, message).hint(hint));
+    }
+    fixed(at, "finish_reason", errors)
+}
+
+/// What a turn does not say is what stands beside `turns`.
+fn usage(
+    file: &TurnFile,
+    around: Option<&TurnFile>,
+    errors: &mut Vec<Diagnostic>,
+) -> (Option<Node>, Option<Node>) {
+    let own = file.usage.as_ref().map(|usage| &usage.value);
+    let outer = around
+        .and_then(|around| around.usage.as_ref())
+        .map(|usage| &usage.value);
+    let mut count = |get: fn(&UsageFile) -> Option<&Anything>| {
+        let count = own.and_then(get).or(outer.and_then(get))?;
+        let right = match &count.0.kind {
+            Kind::Number(number, _) => number.is_u64(),
+            Kind::Text(text) => text.contains("{{"),
+            _ => false,
+        };
+        if !right {
+            let message = "tokens are counted in whole numbers";
+            errors.push(Diagnostic::error(&count.0.span, message).hint("write for example 12"));
+        }
+        Some(count.0.clone())
+    };
+    (
+        count(|usage| usage.input.as_ref()),
+        count(|usage| usage.output.as_ref()),
+    )
+}
+
+fn tools<A: Api>(list: Option<&OneOrMany<At<ToolFile>>>, errors: &mut Vec<Diagnostic>) -> Vec<Tool> {
     let scalar = |scalar: &Scalar| text(&scalar.span, scalar.text.as_deref().unwrap_or(""));
     let mut tools = Vec::new();
     for At { span, value } in list.into_iter().flat_map(|list| &list.0) {
@@ -87,47 +136,66 @@ fn tools(list: Option<&OneOrMany<At<ToolFile>>>, errors: &mut Vec<Diagnostic>) -
             errors.push(error.hint("add `name: get_weather`"));
             continue;
         };
+        let none = || node(span, &json!({}));
         let arguments = value.arguments.as_ref().map(|arguments| &arguments.0);
-        if let Some(wrong) = arguments.filter(|node| matches!(node.kind, Kind::List(_))) {
-            let error = Diagnostic::error(
-                &wrong.span,
-                "a tool is called with arguments by name, not with a list",
-            );
-            errors.push(error.hint("write a mapping: { city: Paris }"));
-        }
+        let arguments = arguments
+            .filter(|node| !node.is_null())
+            .cloned()
+            .unwrap_or_else(none);
         tools.push(Tool {
             name: scalar(name),
-            arguments: arguments.map_or_else(|| node(span, &json!({})), as_value),
+            value: told::<A>(&arguments, errors),
+            arguments,
             id: value.id.as_ref().filter(|id| id.text.is_some()).map(scalar),
         });
     }
     tools
 }
 
-/// Text that is JSON is the value it tells: some APIs send arguments as text, others as values.
-fn as_value(written: &Node) -> Node {
-    match &written.kind {
-        Kind::Null(_) => node(&written.span, &json!({})),
-        Kind::Text(text) => match serde_json::from_str::<Json>(text) {
-            Ok(map @ Json::Object(_)) => node(&written.span, &map),
-            _ => written.clone(),
-        },
-        _ => written.clone(),
+/// The value that arguments tell that are written as text: some APIs send text, others values.
+fn told<A: Api>(written: &Node, errors: &mut Vec<Diagnostic>) -> Option<Node> {
+    let Kind::Text(text) = &written.kind else {
+        if !matches!(written.kind, Kind::Map(_)) {
+            let message = format!(
+                "a tool is called with arguments by name, not with {}",
+                written.describe()
+            );
+            let error = Diagnostic::error(&written.span, message);
+            errors.push(error.hint("write a mapping: { city: Paris }"));
+        }
+        return None;
+    };
+    match serde_json::from_str::<Json>(text) {
+        Ok(map @ Json::Object(_)) => Some(node(&written.span, &map)),
+        // Whatever it yields.
+        _ if text.contains("{{") => None,
+        _ => {
+            if A::VALUES {
+                let message = format!(
+                    "`{}` sends arguments as values, and this text is no JSON object",
+                    A::KEY
+                );
+                let error = Diagnostic::error(&written.span, message);
+                errors.push(error.hint("write a mapping: { city: Paris }"));
+            }
+            Some(node(&written.span, &json!({})))
+        }
     }
 }
 
-fn pace(file: &At<PaceFile>, errors: &mut Vec<Diagnostic>) -> Pace {
-    let first = file
-        .value
-        .first_token
-        .as_ref()
-        .and_then(|d| d.0.text.clone().map(|t| (&d.0.span, t)));
+fn pace(file: &TurnFile, around: Option<&TurnFile>, errors: &mut Vec<Diagnostic>) -> Pace {
+    let all = [Some(file), around].into_iter().flatten();
+    let written: Vec<&At<PaceFile>> = all.filter_map(|turn| turn.pace.as_ref()).collect();
+    let first = written.iter().find_map(|pace| pace.value.first_token.as_ref());
+    let first = first.and_then(|d| d.0.text.clone().map(|text| (&d.0.span, text)));
     if let Some((span, text)) = &first
         && let Err(message) = duration::parse_range(text)
     {
         errors.push(Diagnostic::error(span, message));
     }
-    let rate = file.value.tokens_per_second.as_ref();
+    let rate = written
+        .iter()
+        .find_map(|pace| pace.value.tokens_per_second.as_ref());
     if let Some(rate) = rate.filter(|rate| !(0.001..=1_000_000.0).contains(&rate.value)) {
         let message = format!(
             "{} tokens a second are no pace: write 0.001 to 1000000",
@@ -135,8 +203,8 @@ fn pace(file: &At<PaceFile>, errors: &mut Vec<Diagnostic>) -> Pace {
         );
         errors.push(Diagnostic::error(&rate.span, message));
     }
-    if first.is_none() && rate.is_none() {
-        let error = Diagnostic::error(&file.span, "`pace` says nothing");
+    if let (Some(pace), None, None) = (written.first(), &first, rate) {
+        let error = Diagnostic::error(&pace.span, "`pace` says nothing");
         errors.push(error.hint("give it `first_token`, `tokens_per_second`, or both"));
     }
     Pace {
@@ -147,7 +215,7 @@ fn pace(file: &At<PaceFile>, errors: &mut Vec<Diagnostic>) -> Pace {
 
 fn failure<A: Api>(file: &At<FailureFile>, turn: &TurnFile, errors: &mut Vec<Diagnostic>) -> Option<Failure> {
     let value = &file.value;
-    let kind = value.r#type.as_ref().map(|kind| kind.value.clone());
+    let kind = value.r#type.as_ref().map(|kind| fixed(kind, "type", errors));
     let by_kind = || {
         let kind = kind.as_ref()?;
         A::ERRORS
@@ -172,19 +240,25 @@ fn failure<A: Api>(file: &At<FailureFile>, turn: &TurnFile, errors: &mut Vec<Dia
     };
     let fallback = if status < 500 { 400 } else { 500 };
     let word = by_status(status).or(by_status(fallback)).unwrap_or("error");
-    if value.after.is_some() && turn.text.is_none() {
+    let kind = kind.unwrap_or_else(|| word.to_owned());
+    let within = A::within(&kind);
+    if value.after.is_some() && turn.text.is_none() && !within {
         let message = "an error comes `after` so many pieces of the text, but there is no `text`";
         errors.push(Diagnostic::error(&file.span, message).hint("add the text, or remove `after`"));
     }
-    if value.after.is_none()
-        && let Some(written) = turn.text.as_ref()
-    {
-        let error = Diagnostic::error(
-            written.span(),
-            "the error stands for the whole answer, so this text is never sent",
-        );
-        errors.push(error.hint("say behind how many pieces of it the error comes: `after: 3`; or remove it"));
+    let most = Some(MOST_PIECES).filter(|most| value.after.as_ref().is_some_and(|after| after.value > *most));
+    if let (Some(most), Some(after)) = (most, &value.after) {
+        errors.push(Diagnostic::error(
+            &after.span,
+            format!("no text has more than {most} pieces"),
+        ));
     }
+    let after = value
+        .after
+        .as_ref()
+        .map(|after| after.value)
+        .or(within.then_some(0));
+    never_sent(turn, after, errors);
     if let Some(code) = value.code.as_ref().filter(|_| !A::CODES) {
         let message = format!("the errors of `{}` have no `code`", A::KEY);
         errors.push(Diagnostic::error(&code.span, message).hint("write it as `type`, or remove it"));
@@ -192,12 +266,42 @@ fn failure<A: Api>(file: &At<FailureFile>, turn: &TurnFile, errors: &mut Vec<Dia
     let message = value.message.as_ref();
     Some(Failure {
         status,
-        kind: kind.unwrap_or_else(|| word.to_owned()),
-        code: value.code.as_ref().map(|code| code.value.clone()),
+        kind,
+        code: value.code.as_ref().map(|code| fixed(code, "code", errors)),
         message: message.and_then(|m| Some(text(&m.span, m.text.as_deref()?))),
         headers: retry_after(value, errors),
-        after: value.after.as_ref().map(|after| after.value),
+        after,
     })
+}
+
+/// What an error leaves no room for.
+fn never_sent(turn: &TurnFile, after: Option<u64>, errors: &mut Vec<Diagnostic>) {
+    let tool = turn.tools.as_ref().and_then(|tools| tools.0.first());
+    let whole = |span| after.is_none().then_some(span).flatten();
+    let said = [
+        ("text", whole(turn.text.as_ref().map(PiecesFile::span))),
+        ("reasoning", whole(turn.reasoning.as_ref().map(PiecesFile::span))),
+        ("usage", whole(turn.usage.as_ref().map(|usage| &usage.span))),
+        ("tools", tool.map(|tool| &tool.span)),
+        (
+            "finish_reason",
+            turn.finish_reason.as_ref().map(|reason| &reason.span),
+        ),
+    ];
+    for (key, span) in said {
+        let Some(span) = span else { continue };
+        let (message, hint) = match after {
+            None => (
+                format!("the error stands for the whole answer, so this `{key}` is never sent"),
+                "say behind how many pieces of the text the error comes: `after: 3`; or remove it",
+            ),
+            Some(_) => (
+                format!("the error comes before, so this `{key}` is never sent"),
+                "remove it",
+            ),
+        };
+        errors.push(Diagnostic::error(span, message).hint(hint));
+    }
 }
 
 /// RFC 9110 §10.2.3 knows whole seconds; the SDKs read milliseconds from a header of their own.
@@ -209,7 +313,11 @@ fn retry_after(file: &FailureFile, errors: &mut Vec<Diagnostic>) -> Json {
     else {
         return json!({});
     };
-    match duration::parse(text) {
+    let fixed = duration::parse_range(text).and_then(|range| match range.low == range.high {
+        true => Ok(range.low),
+        false => Err("this must be one fixed duration, no range and no template".into()),
+    });
+    match fixed {
         Ok(time) => {
             let ms = time.as_millis();
             let mut headers = json!({ "retry-after": ms.div_ceil(1000).to_string() });

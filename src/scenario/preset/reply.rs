@@ -33,7 +33,10 @@ pub struct Reply {
 #[derive(Debug, Clone)]
 pub struct Tool {
     pub(super) name: Node,
+    /// As written.
     pub(super) arguments: Node,
+    /// The value that written text tells.
+    pub(super) value: Option<Node>,
     pub(super) id: Option<Node>,
 }
 
@@ -57,6 +60,18 @@ pub struct Failure {
     pub(super) headers: Json,
     /// Behind so many pieces of the text.
     pub after: Option<u64>,
+}
+
+impl Tool {
+    /// The arguments as a value, of the call of this number: an expression in braces.
+    pub fn value(&self, number: usize) -> String {
+        let field = if self.value.is_some() {
+            "value"
+        } else {
+            "arguments"
+        };
+        format!("{{{{ _tools[{number}].{field} }}}}")
+    }
 }
 
 impl Failure {
@@ -114,15 +129,16 @@ impl Reply {
         if self.calls() {
             let tools = self.tools.iter().map(|tool| {
                 let id = tool.id.clone().unwrap_or_else(|| ours(drawn(A::CALL)));
-                let entries = [
+                let mut entries = vec![
                     ("id", id),
                     ("name", tool.name.clone()),
                     ("arguments", tool.arguments.clone()),
                 ];
-                let entries = entries.map(|(key, value)| (ours(key.into()), value));
+                entries.extend(tool.value.clone().map(|value| ("value", value)));
+                let entries = entries.into_iter().map(|(key, value)| (ours(key.into()), value));
                 Node {
                     span: self.span.clone(),
-                    kind: Kind::Map(entries.into()),
+                    kind: Kind::Map(entries.collect()),
                 }
             });
             let kind = Kind::List(tools.collect());
@@ -159,9 +175,14 @@ impl Reply {
             counts.push("_thoughts | length".to_owned());
         }
         if self.text.is_some() {
-            counts.push("_tokens | length".to_owned());
+            counts.push(format!("{} | length", self.tokens()));
         }
-        for number in 0..self.tools.len() {
+        let called = if self.failure.is_some() {
+            0
+        } else {
+            self.tools.len()
+        };
+        for number in 0..called {
             counts.push(format!("{} | length", arguments(number)));
         }
         let counts: Vec<String> = counts.iter().map(|count| format!("({count})")).collect();
@@ -195,33 +216,55 @@ impl Reply {
         json!({ "for_each": each })
     }
 
-    /// A step for each piece of the text, up to the error.
-    pub fn each_token(&self, steps: Json) -> Json {
-        let list = match self.failure.as_ref().and_then(|failure| failure.after) {
-            Some(after) => format!("_tokens[:{after}]"),
-            None => "_tokens".into(),
-        };
-        self.each(&list, steps)
+    /// The same where the first piece is the first event of the stream.
+    pub fn each_from_the_first(&self, list: &str, steps: Json) -> Vec<Json> {
+        if self.pace.every.is_none() {
+            return vec![self.opening(self.each(list, steps))];
+        }
+        let mut first = self.each(&format!("{list}[:1]"), steps.clone());
+        if let Some(each) = first["for_each"].as_object_mut() {
+            each.remove("every");
+        }
+        vec![self.opening(first), self.each(&format!("{list}[1:]"), steps)]
     }
 
-    /// A whole answer, when its last token would have come.
-    pub(super) fn in_time(&self, mut answer: Json) -> Json {
-        let after = match (self.first(), self.pace.every) {
+    /// The pieces of the text, up to the error: an expression.
+    pub fn tokens(&self) -> String {
+        match self.failure.as_ref().and_then(|failure| failure.after) {
+            Some(after) => format!("_tokens[:{after}]"),
+            None => "_tokens".into(),
+        }
+    }
+
+    /// A step for each piece of the text, up to the error.
+    pub fn each_token(&self, steps: Json) -> Json {
+        self.each(&self.tokens(), steps)
+    }
+
+    /// A whole answer, when its last piece would have come; a range is drawn with all other times.
+    pub(super) fn in_time<A: Api>(&self, mut answer: Json) -> Json {
+        let first = self.first().and_then(|text| duration::parse_range(text).ok());
+        let alone = self
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.after.is_none());
+        let after = match (self.first(), self.pace.every.filter(|_| !alone)) {
             (None, None) => return answer,
             (Some(first), None) => first.to_owned(),
-            (first, Some(every)) => {
-                let first = first.and_then(|text| duration::parse_range(text).ok());
-                let micros = |time: std::time::Duration| time.as_micros();
-                let before = match first {
-                    None => "0".into(),
-                    Some(range) if range.low == range.high => micros(range.low).to_string(),
-                    Some(range) => format!("random_int({}, {})", micros(range.low), micros(range.high)),
-                };
-                let tokens = self.counted();
-                format!(
-                    "{{{{ {before} + (({tokens}) * {:.0}) | int }}}}us",
+            (_, Some(every)) => {
+                let opening = if A::OPENS { 0 } else { 1 };
+                let later = format!(
+                    "([{} - {opening}, 0] | max) * {:.0}",
+                    self.counted(),
                     every * 1000.0
-                )
+                );
+                let bound = |time: std::time::Duration| format!("{{{{ {} + {later} }}}}us", time.as_micros());
+                match first {
+                    Some(range) if range.low < range.high => {
+                        format!("{}..{}", bound(range.low), bound(range.high))
+                    }
+                    range => bound(range.map_or_else(Default::default, |range| range.low)),
+                }
             }
         };
         answer["after"] = json!(after);
@@ -249,7 +292,7 @@ fn pieces(
         }
         Some(PiecesFile::List(node)) => {
             lets.push((list, node.clone()));
-            lets.push((whole, ours(format!("{{{{ {list} | join }}}}"))));
+            lets.push((whole, ours(format!("{{{{ {list} | map('string') | join }}}}"))));
         }
     }
 }
