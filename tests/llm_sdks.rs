@@ -306,6 +306,16 @@ fn client(program: PathBuf, script: PathBuf, args: &[String]) -> Command {
     client
 }
 
+/// Both ways in which Anthropic's SDKs and others send the key.
+#[test]
+fn anthropic_takes_the_key_of_either_header() {
+    let server = shipped("scenarios/llm/anthropic.yaml", &[]);
+    let status = |header: (&str, &str)| server.send("POST", "/v1/messages", &[header], b"{}").status;
+    assert_eq!(status(("x-api-key", "test-key")), 200);
+    assert_eq!(status(("authorization", "Bearer test-key")), 200);
+    assert_eq!(status(("authorization", "Bearer wrong")), 401);
+}
+
 #[test]
 fn python_sdks() {
     if !there_is("python3") {

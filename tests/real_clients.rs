@@ -554,9 +554,10 @@ fn page() -> String {
         "# What clients do\n\n\
         Clients that people use, as their registries have them, run against `mock-sse` by `cargo test --test \
         real_clients`.\nIt fails when one of them begins to do what stands here otherwise, or stops doing it. The \
-        scenario is\n[tests/clients/scenario.yaml](https://github.com/mock-sse/mock-sse/blob/main/tests/clients/scenario.yaml). A client that only reads, and \
-        leaves coming back to its\ncaller, must tell its caller of a cut and a reset (`raises`), and not of a clean \
-        end (`ends`). curl's bytes are read by\nthe tests' own parser.\n",
+        scenario is\n[tests/clients/scenario.yaml]\
+        (https://github.com/mock-sse/mock-sse/blob/main/tests/clients/scenario.yaml).\nA client that only reads, and \
+        leaves coming back to its caller, must tell its caller of a cut and a reset (`raises`), and\nnot of a clean \
+        end (`ends`). curl's bytes are read by the tests' own parser.\n",
     );
     for (title, clients) in [
         ("JavaScript", javascript.as_slice()),
