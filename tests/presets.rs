@@ -435,3 +435,33 @@ fn the_first_piece_comes_when_the_pace_says_and_the_whole_answer_with_the_last()
     assert_eq!(times(chat, "{}"), ["5.000"]);
     assert_eq!(times("/v1/messages", "{}"), ["3.000"]);
 }
+
+#[test]
+fn the_shipped_scenarios_cut_in_the_middle_of_a_token() {
+    let streamed = json!({ "model": "cut", "stream": true });
+    for (file, path, key) in [
+        (
+            "openai-chat",
+            "/v1/chat/completions",
+            "authorization: Bearer test-key",
+        ),
+        (
+            "openai-responses",
+            "/v1/responses",
+            "authorization: Bearer test-key",
+        ),
+        ("anthropic", "/v1/messages", "x-api-key: test-key"),
+        (
+            "gemini",
+            "/v1/models/cut:streamGenerateContent?alt=sse",
+            "x-goog-api-key: test-key",
+        ),
+    ] {
+        let file = format!("scenarios/llm/{file}.yaml");
+        let body = streamed.to_string();
+        let args = ["play", &file, path, "-H", JSON, "-H", key, "-d", &body];
+        let (code, out, err) = said(&run(&repo("."), &args, &[]));
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{file}");
+        assert!(out.ends_with("\" some"), "{file}: {out}");
+    }
+}
