@@ -36,7 +36,7 @@ impl Browser {
         let screen = (engine == Engine::WebKit).then(Screen::start);
         let display = screen.as_ref().map(|screen| screen.display.as_str());
         let driver = Driver::start(engine, folder.path(), display);
-        let wanted = engine.capabilities(folder.path(), PATIENCE.as_millis() as u64);
+        let wanted = engine.capabilities(folder.path(), 3 * PATIENCE.as_millis() as u64);
         let session = driver
             .call("POST", "/session", &wanted)
             .unwrap_or_else(|error| panic!("{} did not start: {error:#}", engine.name()));
@@ -313,7 +313,7 @@ impl Driver {
         };
         let mut socket = TcpStream::connect(("127.0.0.1", self.port))?;
         // The driver's own time limits come first, and say more.
-        socket.set_read_timeout(Some(2 * PATIENCE))?;
+        socket.set_read_timeout(Some(4 * PATIENCE))?;
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",

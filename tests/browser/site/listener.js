@@ -35,9 +35,9 @@ window.Listener = class Listener {
     return found ? Promise.resolve(found) : this.next(condition);
   }
 
-  /** The same, or that none comes for long. */
-  soon(condition) {
-    const silence = new Promise((resolve) => setTimeout(resolve, 10_000, { type: "silence", state: 1 }));
+  /** The same, or that none comes for long. Only WebKit is known for silence: the others may take their time. */
+  soon(condition, patience = /AppleWebKit(?!.*Chrome)/.test(navigator.userAgent) ? 10_000 : 25_000) {
+    const silence = new Promise((resolve) => setTimeout(resolve, patience, { type: "silence", state: 1 }));
     return Promise.race([this.until(condition), silence]);
   }
 
@@ -50,7 +50,7 @@ window.Listener = class Listener {
 
   /** How an attempt to connect turned out: `open`, `comes back` (it will try again), `closed`, or that nothing comes. */
   async fate() {
-    const event = await this.soon((event) => event.type === "open" || event.type === "error");
+    const event = await this.soon((event) => event.type === "open" || event.type === "error", 10_000);
     return event.type === "open" ? "open" : ["comes back", "nothing comes", "closed"][event.state];
   }
 };
