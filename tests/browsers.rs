@@ -21,16 +21,25 @@ mod webdriver;
 use engine::Engine;
 use page::Page;
 
+/// How soon a browser gets to it is its own affair, and that of a busy machine: what differs is looked at once more, in
+/// a new browser. What differs then, too, differs.
 fn pass(engine: Engine, section: &str, behaviour: fn(&mut Page)) {
     if !engine.is_here() {
         return;
     }
-    let mut page = Page::open(engine);
-    behaviour(&mut page);
-    let version = page.browser().version.clone();
-    let answers = std::mem::take(&mut page.answers);
-    drop(page);
-    browsers_doc::compare(engine, &version, section, &answers);
+    let look = || {
+        let mut page = Page::open(engine);
+        behaviour(&mut page);
+        let version = page.browser().version.clone();
+        let answers = std::mem::take(&mut page.answers);
+        drop(page);
+        browsers_doc::compare(engine, &version, section, &answers);
+    };
+    if std::panic::catch_unwind(look).is_err() {
+        eprintln!("once more: {} and {section:?}", engine.name());
+        page::forget(engine);
+        look();
+    }
 }
 
 /// A test of each engine for each behaviour, and the document's section that it fills.

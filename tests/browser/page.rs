@@ -23,6 +23,12 @@ struct Shared {
     home: Value,
 }
 
+/// Ends the engine's browser: the next page is in a new one.
+pub fn forget(engine: Engine) {
+    let shared = &BROWSERS[engine as usize];
+    *shared.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
 /// An empty page in a tab of its own, and what has been learnt with it.
 pub struct Page {
     shared: MutexGuard<'static, Option<Shared>>,
