@@ -1,5 +1,9 @@
 //! Paths and topic names with captured parts: `/chat/{room}`, `/v{n}/x`, `/files/{rest...}`.
 
+mod index;
+
+pub use index::Index;
+
 /// A pattern: matched segment by segment, so that a capture never holds a `/` it should not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {

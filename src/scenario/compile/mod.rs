@@ -46,7 +46,7 @@ pub(super) use single::fixed_event;
 
 use super::diagnostic::{Diagnostic, Severity, Source, Span};
 use super::file::{DefaultsFile, ScenarioFile};
-use super::model::{EventTemplate, Scenario, TopicSpec};
+use super::model::{Endpoints, EventTemplate, Scenario, TopicSpec};
 use crate::expr::{Builder, Fault};
 use endpoint::Address;
 use place::FileScope;
@@ -117,7 +117,7 @@ pub fn compile_with(
         now,
         vars: Value::from(Serde(vars)),
         topics: Vec::new(),
-        endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
+        endpoints: Endpoints::new(endpoints.into_iter().map(|(_, endpoint)| endpoint).collect()),
         expect,
         cors: scopes.iter().find_map(|scope| scope.cors.clone()),
         expressions: Builder::new(Vec::new()).finish(),
