@@ -96,6 +96,16 @@ impl Pattern {
         self.source.split('{').next().unwrap_or("")
     }
 
+    /// The segments of a text that it matches: whatever covers it matches them, too.
+    pub fn example(&self) -> Vec<String> {
+        let example = |segment: &Segment| match segment {
+            Segment::Literal(text) => text.clone(),
+            Segment::Capture { prefix, suffix, .. } => format!("{prefix}x{suffix}"),
+            Segment::Rest(_) => "x".to_owned(),
+        };
+        self.segments.iter().map(example).collect()
+    }
+
     /// Whether everything that matches `other` matches this, too.
     pub fn covers(&self, other: &Pattern) -> bool {
         for (i, segment) in self.segments.iter().enumerate() {

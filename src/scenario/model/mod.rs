@@ -167,8 +167,13 @@ impl Endpoints {
 
     /// Those that may have a path, in matching order: all that do are among them.
     pub fn near(&self, segments: &[String]) -> impl Iterator<Item = &Endpoint> + Clone + use<'_> {
-        let numbers = self.paths.candidates(segments);
+        let numbers = self.near_numbers(segments);
         numbers.into_iter().map(|number| &self.list[number])
+    }
+
+    /// The same, by their numbers.
+    pub fn near_numbers(&self, segments: &[String]) -> Vec<usize> {
+        self.paths.candidates(segments)
     }
 }
 

@@ -152,6 +152,16 @@ mod tests {
             let (candidates, taking) = both(&sources, &path);
             prop_assert_eq!(candidates, taking);
         }
+
+        #[test]
+        fn what_covers_a_pattern_takes_its_example(own in pattern(), other in pattern()) {
+            let (own, other) = (Pattern::parse(&own).unwrap(), Pattern::parse(&other).unwrap());
+            let example = other.example();
+            prop_assert!(other.matches_segments(&example).is_some(), "{:?}", example);
+            if own.covers(&other) {
+                prop_assert!(own.matches_segments(&example).is_some(), "{:?}", example);
+            }
+        }
     }
 
     #[test]
