@@ -1,5 +1,6 @@
 //! Scenarios with as many endpoints as one likes: streams with templates, relays with captured parts, cases,
 //! conditions, attempts, hosts; none shadows another.
+#![allow(dead_code, reason = "each bench uses its own part of this")]
 
 /// A scenario of `count` endpoints, as a user writes it.
 pub fn scenario(count: usize) -> String {
