@@ -142,8 +142,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
-
         #[test]
         fn names_just_those_that_looking_at_each_pattern_finds(
             sources in prop::collection::vec((0usize..6, pattern()), 0..12),
