@@ -222,7 +222,7 @@ async fn answer(
     let mut response = match early {
         Some(response) => {
             if request.version() == Version::HTTP_2 {
-                discard(request.into_body()).await;
+                Box::pin(discard(request.into_body())).await;
             }
             response
         }
