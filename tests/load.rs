@@ -6,7 +6,9 @@ mod load_server;
 use std::time::Duration;
 
 use load_server::{Fault, Server};
-use mock_sse::load::{Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Work, run};
+use mock_sse::load::{
+    Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Way, Work, run,
+};
 
 const STREAMS: usize = 20;
 const MESSAGES: u64 = 30;
@@ -14,7 +16,8 @@ const MESSAGES: u64 = 30;
 fn publishing(server: &Server) -> LoadSettings {
     let url = |path: &str| Target::parse(&format!("{}{path}", server.base)).unwrap();
     let publish = Publish {
-        url: url("/publish"),
+        way: Way::Post(url("/publish")),
+        publishers: 1,
         body: Template::default(),
         rate: None,
         messages: MESSAGES,
@@ -238,7 +241,7 @@ async fn other_machines_need_permission() {
 async fn the_report_shows_the_servers_cost() {
     let server = Server::start(Fault::None).await;
     let mut settings = publishing(&server);
-    settings.server_pid = Some(std::process::id());
+    settings.server_pids = vec![std::process::id()];
     let report = run(settings).await.unwrap();
     let text = report.to_string();
     for row in [
@@ -258,7 +261,7 @@ async fn the_report_shows_the_servers_cost() {
 async fn a_process_that_is_not_there() {
     let server = Server::start(Fault::None).await;
     let mut settings = publishing(&server);
-    settings.server_pid = Some(u32::MAX);
+    settings.server_pids = vec![u32::MAX];
     let error = run(settings).await.unwrap_err().to_string();
     assert!(
         error.starts_with("process 4294967295 cannot be measured"),

@@ -7,9 +7,11 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 
 use super::board::Board;
+use super::desk::Findings;
+use super::histogram::Histogram;
 use super::run::Measured;
 use super::settings::{LoadSettings, Work};
-use super::streams::Streams;
+use super::streams::Opened;
 
 /// The result of a run. Names end with their unit; what could not be measured is absent (`null`).
 #[derive(Debug, Clone, Default, Serialize)]
@@ -108,9 +110,15 @@ pub(super) struct Facts {
 }
 
 impl LoadReport {
-    pub(super) fn new(settings: &LoadSettings, board: &Board, streams: &Streams, facts: Facts) -> Self {
-        let deliveries = delivery_figures(settings, streams, &facts);
-        let mut problems = streams.reasons.clone();
+    pub(super) fn new(
+        settings: &LoadSettings,
+        board: &Board,
+        opened: &Opened,
+        found: &Findings,
+        facts: Facts,
+    ) -> Self {
+        let deliveries = delivery_figures(settings, opened, found, &facts);
+        let mut problems = opened.reasons.clone();
         problems.extend(board.ended().reasons);
         if let Some(measured) = &facts.measured {
             let reasons = &measured.published.reasons;
@@ -119,11 +127,11 @@ impl LoadReport {
         Self {
             url: settings.url.url(),
             protocol: protocol(settings),
-            streams: stream_figures(settings, board, streams, &facts),
+            streams: stream_figures(settings, board, opened, &facts),
             published: publish_figures(settings, &facts),
-            latency_ms: latency(board),
+            latency_ms: latency(&found.latency),
             cpu: cpu_figures(&facts, deliveries.total),
-            server_memory: memory_figures(&facts, streams.opened()),
+            server_memory: memory_figures(&facts, opened.opened),
             deliveries,
             problems,
         }
@@ -149,18 +157,18 @@ fn protocol(settings: &LoadSettings) -> String {
     format!("{version}{tls}")
 }
 
-fn stream_figures(settings: &LoadSettings, board: &Board, streams: &Streams, facts: &Facts) -> StreamFigures {
+fn stream_figures(settings: &LoadSettings, board: &Board, opened: &Opened, facts: &Facts) -> StreamFigures {
     let ended = board.ended();
-    let set_up_s = streams.set_up.as_secs_f64();
+    let set_up_s = opened.set_up.as_secs_f64();
     // Failed streams had no connection, as far as can be told.
     let per_connection = match settings.http2 {
         true => settings.streams_per_connection as u64,
         false => 1,
     };
-    let connections = streams.opened().div_ceil(per_connection);
+    let connections = opened.opened.div_ceil(per_connection);
     StreamFigures {
-        opened: streams.opened(),
-        failed: streams.failed,
+        opened: opened.opened,
+        failed: opened.failed,
         ended: ended.clean,
         broken: ended.broken,
         unsettled: facts.unsettled,
@@ -193,13 +201,18 @@ fn publish_figures(settings: &LoadSettings, facts: &Facts) -> Option<PublishFigu
     })
 }
 
-fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -> DeliveryFigures {
+fn delivery_figures(
+    settings: &LoadSettings,
+    opened: &Opened,
+    found: &Findings,
+    facts: &Facts,
+) -> DeliveryFigures {
     let Some(measured) = &facts.measured else {
         return DeliveryFigures::default();
     };
     let mut figures = DeliveryFigures::default();
     let (mut last_ns, mut short) = (0, 0);
-    for tally in streams.tallies() {
+    for tally in &found.tallies {
         figures.total += tally.delivered;
         figures.duplicated += tally.duplicates;
         figures.out_of_order += tally.out_of_order;
@@ -211,12 +224,14 @@ fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -
     }
     match settings.work {
         Work::Publish(_) => {
-            let expected = measured.published.accepted * streams.opened();
+            let expected = measured.published.accepted * opened.opened;
             figures.lost = expected.saturating_sub(figures.total);
             figures.took_s = last_ns.saturating_sub(measured.began_ns) as f64 / 1e9;
         }
         Work::Listen(_) => {
-            figures.total = std::mem::take(&mut figures.other_events);
+            // Whoever publishes, it is not this run.
+            figures.total = found.tallies.iter().map(|tally| tally.events).sum();
+            figures.other_events = 0;
             figures.lost = short;
             figures.took_s = measured.took.as_secs_f64();
         }
@@ -225,12 +240,12 @@ fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -
     figures
 }
 
-fn latency(board: &Board) -> Option<Latency> {
+fn latency(latency: &Histogram) -> Option<Latency> {
     let ms = |ns: u64| ns as f64 / 1e6;
     Some(Latency {
-        p50: ms(board.latency.percentile(50.0)?),
-        p99: ms(board.latency.percentile(99.0)?),
-        max: ms(board.latency.max()),
+        p50: ms(latency.percentile(50.0)?),
+        p99: ms(latency.percentile(99.0)?),
+        max: ms(latency.max()),
     })
 }
 
