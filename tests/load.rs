@@ -37,6 +37,14 @@ fn listening(server: &Server, events: Option<u64>) -> LoadSettings {
     }
 }
 
+fn commanding(server: &Server, line: &str) -> LoadSettings {
+    let mut settings = publishing(server);
+    if let Work::Publish(publish) = &mut settings.work {
+        publish.way = Way::Command(line.to_owned());
+    }
+    settings
+}
+
 /// With this time-out a run that has to give up on a message does so quickly.
 fn impatient(server: &Server) -> LoadSettings {
     LoadSettings {
@@ -108,6 +116,69 @@ async fn keeps_to_the_rate() {
     assert_complete(&report);
     let published = report.published.unwrap();
     assert!(published.took_s >= 0.29, "{published:?}");
+}
+
+#[tokio::test]
+async fn several_publish_side_by_side() {
+    let server = Server::start(Fault::None).await;
+    for (publishers, rate) in [(7, None), (MESSAGES as usize + 5, Some(300.0))] {
+        let mut settings = publishing(&server);
+        settings.threads = 3;
+        let Work::Publish(publish) = &mut settings.work else {
+            unreachable!()
+        };
+        (publish.publishers, publish.rate) = (publishers, rate);
+        let before = server.connections();
+        let report = run(settings).await.unwrap();
+        assert_complete(&report);
+        assert_eq!(server.connections() - before, STREAMS + publishers, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn order_is_judged_by_publisher() {
+    // Of two publishers one sends the odd numbers: 8 may overtake 7, and 9 may not.
+    for (fault, out_of_order) in [(Fault::Swap(7), 0), (Fault::Behind(7, 9), STREAMS as u64)] {
+        let server = Server::start(fault).await;
+        let mut settings = publishing(&server);
+        if let Work::Publish(publish) = &mut settings.work {
+            publish.publishers = 2;
+        }
+        let report = run(settings).await.unwrap();
+        assert_eq!(faults(&report), (0, 0, out_of_order), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_publishes() {
+    let server = Server::start(Fault::None).await;
+    let post = format!(
+        "curl --silent --fail --data-binary @- {}/publish && test \"$MOCK_SSE_MESSAGE\"",
+        server.base
+    );
+    let report = run(commanding(&server, &post)).await.unwrap();
+    assert_complete(&report);
+}
+
+#[tokio::test]
+async fn a_command_that_fails_says_why() {
+    let server = Server::start(Fault::None).await;
+    for (line, reason) in [
+        (
+            "echo no; echo first >&2; echo the disk is full >&2; exit 3",
+            "publish: the command failed (exit status: 3): the disk is full",
+        ),
+        ("exit 4", "publish: the command failed (exit status: 4)"),
+        ("exec 2>&-; sleep 60", "publish: the command did not end in time"),
+    ] {
+        let mut settings = commanding(&server, line);
+        settings.timeout = Duration::from_millis(500);
+        let report = run(settings).await.unwrap();
+        let published = report.published.as_ref().unwrap();
+        assert_eq!((published.accepted, published.failed), (0, MESSAGES), "{report}");
+        assert!(report.problems.contains_key(reason), "{reason}: {report}");
+        assert!(!report.succeeded());
+    }
 }
 
 #[tokio::test]

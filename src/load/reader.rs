@@ -158,7 +158,6 @@ impl Hall {
                     Token(at) => self.turn(at, event.is_read_closed() || event.is_error()),
                 }
             }
-            self.desk.tell();
             if called && let Some(answer) = self.obey() {
                 if let Some(answer) = answer {
                     let inboxes = self.places.into_iter().map(|place| place.inbox);
@@ -166,6 +165,7 @@ impl Hall {
                 }
                 return;
             }
+            self.desk.tell();
         }
     }
 
