@@ -136,6 +136,18 @@ async fn several_publish_side_by_side() {
 }
 
 #[tokio::test]
+async fn publishers_whose_connection_was_closed_open_another_one() {
+    let server = Server::start(Fault::Impatient(Duration::from_millis(30))).await;
+    let mut settings = publishing(&server);
+    if let Work::Publish(publish) = &mut settings.work {
+        (publish.publishers, publish.rate) = (10, Some(100.0));
+    }
+    let report = run(settings).await.unwrap();
+    assert_complete(&report);
+    assert!(server.connections() > STREAMS + 10, "{report}");
+}
+
+#[tokio::test]
 async fn order_is_judged_by_publisher() {
     // Of two publishers one sends the odd numbers: 8 may overtake 7, and 9 may not.
     for (fault, out_of_order) in [(Fault::Swap(7), 0), (Fault::Behind(7, 9), STREAMS as u64)] {

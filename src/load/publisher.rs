@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use super::board::Board;
@@ -13,7 +14,7 @@ use super::error::LoadError;
 use super::http1::skip_body;
 use super::settings::{LoadSettings, Publish, Template, Way};
 use crate::client::connect::{Connector, Wire};
-use crate::client::http1::{exchange, request};
+use crate::client::http1::{exchange, read, request};
 
 /// What all publishers of a run have in common.
 pub struct Outlet {
@@ -98,8 +99,8 @@ impl Publisher {
         number: u64,
     ) -> Result<(), String> {
         // A failed connection is not used again; the message is not sent again either, since
-        // the server may have had it.
-        let mut wire = match self.wire.take() {
+        // the server may have had it. One that the server has closed meanwhile carries none.
+        let mut wire = match self.wire.take().and_then(usable) {
             Some(wire) => wire,
             None => connector.connect().await?,
         };
@@ -117,4 +118,10 @@ impl Publisher {
             _ => Err(format!("the server answered {status}")),
         }
     }
+}
+
+/// The connection, unless the server has closed it or has something to say that nobody asked for.
+fn usable(mut wire: Box<dyn Wire>) -> Option<Box<dyn Wire>> {
+    let silent = read(&mut *wire, |_| ()).now_or_never().is_none();
+    silent.then_some(wire)
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, rustls};
 
 /// What the server does wrong. Numbers are those of messages, or of events.
@@ -30,6 +32,8 @@ pub enum Fault {
     Status(u16),
     Html,
     NoAnswer,
+    /// Connections are closed that are silent for so long before a request.
+    Impatient(Duration),
     RefusePublish,
     /// So many events at once on every stream.
     Greet(u64),
@@ -147,7 +151,12 @@ async fn http1<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, state: Arc<State>
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            if wire.read_buf(&mut bytes).await.ok()? == 0 {
+            let patience = match state.fault {
+                Fault::Impatient(patience) => patience,
+                _ => Duration::MAX,
+            };
+            let reading = timeout(patience, wire.read_buf(&mut bytes));
+            if reading.await.ok()?.ok()? == 0 {
                 return None;
             }
             continue;
