@@ -3,9 +3,12 @@
 // Beside the client it plays the counterpart of; it is no part of the library.
 mod load_server;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use load_server::{Fault, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use mock_sse::load::{
     Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Way, Work, run,
 };
@@ -350,4 +353,153 @@ async fn a_process_that_is_not_there() {
         error.starts_with("process 4294967295 cannot be measured"),
         "{error}"
     );
+}
+
+/// The command, with what every run of it here has.
+fn command(server: &Server, options: &[&str]) -> Vec<String> {
+    let url = |path: &str| format!("{}{path}", server.base);
+    let (streams, messages) = (STREAMS.to_string(), MESSAGES.to_string());
+    let binary = env!("CARGO_BIN_EXE_mock-sse");
+    let mut words = vec![binary, "load", "--streams", &streams, "--messages", &messages];
+    words.extend(options);
+    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    words.extend([url("/sse"), "--publish".to_owned(), url("/publish")]);
+    words
+}
+
+async fn output(words: &[String]) -> std::process::Output {
+    let mut command = tokio::process::Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_picture_shows_what_was_measured() {
+    let server = Server::start(Fault::None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("load.svg");
+    let done = output(&command(&server, &["--svg", file.to_str().unwrap()])).await;
+    assert!(done.status.success(), "{done:?}");
+    let picture = std::fs::read_to_string(file).unwrap();
+    let title = format!("{}/sse (HTTP/1.1)", server.base);
+    for part in [
+        &title,
+        "20 streams, 30 messages: 600 deliveries in",
+        "0 lost, 0 duplicated, 0 out of order",
+        "of CPU a delivery",
+        ">p50 ",
+        ">p99 ",
+        ">max ",
+        ">99%<",
+        ">0 s<",
+    ] {
+        assert!(picture.contains(part), "{part} is missing in:\n{picture}");
+    }
+    assert_eq!(picture.matches("stroke-width=\"2\"").count(), 2, "two curves");
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_written_is_told_before_the_run() {
+    let server = Server::start(Fault::None).await;
+    let done = output(&command(&server, &["--svg", "/no/such/folder/load.svg"])).await;
+    assert_eq!(done.status.code(), Some(2));
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(
+        said.starts_with("error: /no/such/folder/load.svg cannot be written"),
+        "{said}"
+    );
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn how_far_it_is_shows_on_a_terminal_only() {
+    let server = Server::start(Fault::None).await;
+    let slow = &["--rate", "40"][..];
+    let words = command(&server, slow);
+    let done = output(&words).await;
+    assert!(done.stderr.is_empty(), "{done:?}");
+
+    // `script` gives it a terminal.
+    let typed = |words: &[String]| {
+        let script = ["script", "--quiet", "--return", "--command"].map(str::to_owned);
+        let line = [words.join(" "), "/dev/null".to_owned()];
+        [&script[..], &line].concat()
+    };
+    let shown = output(&typed(&words)).await;
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("\r\u{1b}[Kpublishing █"), "{text:?}");
+    assert!(text.contains("/30 messages, "), "{text:?}");
+    assert!(text.contains("1 s left"), "{text:?}");
+    let (_, report) = text.rsplit_once("\r\u{1b}[K").unwrap();
+    assert!(report.starts_with("target "), "{text:?}");
+
+    let quiet = command(&server, &[slow, &["--quiet"]].concat());
+    let text = String::from_utf8(output(&typed(&quiet)).await.stdout).unwrap();
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+#[tokio::test]
+async fn memory_shows_although_nothing_is_sent() {
+    let server = Server::start(Fault::None).await;
+    let mut settings = listening(&server, None);
+    settings.server_pids = vec![std::process::id()];
+    settings.work = Work::Listen(Listen {
+        time: Duration::from_millis(200),
+        events: None,
+    });
+    let report = run(settings).await.unwrap();
+    assert_eq!(report.deliveries.total, 0, "{report}");
+    assert!(report.succeeded(), "{report}");
+    assert!(report.to_string().contains("KiB per stream (PSS "), "{report}");
+    assert!(report.cpu.server_s.is_some());
+}
+
+#[tokio::test]
+async fn several_processes_are_summed() {
+    let server = Server::start(Fault::None).await;
+    let mut other = tokio::process::Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // Once it has answered, it takes no more memory.
+    other.stdin.as_mut().unwrap().write_all(b"x").await.unwrap();
+    other.stdout.as_mut().unwrap().read_u8().await.unwrap();
+    let mut settings = listening(&server, Some(0));
+    settings.server_pids = vec![other.id().unwrap(); 3];
+    let three = run(settings.clone()).await.unwrap();
+    settings.server_pids.truncate(1);
+    let one = run(settings.clone()).await.unwrap();
+    let before = |report: &LoadReport| report.server_memory.as_ref().unwrap().before_kib;
+    assert!(before(&three) > before(&one) * 2, "{three}\n{one}");
+    other.kill().await.unwrap();
+    settings.server_pids = vec![std::process::id(), u32::MAX];
+    let error = run(settings).await.unwrap_err().to_string();
+    assert!(error.starts_with("process 4294967295 cannot"), "{error}");
+}
+
+#[tokio::test]
+async fn without_anybody_to_publish_or_read_there_is_no_run() {
+    let server = Server::start(Fault::None).await;
+    let nobody = |change: fn(&mut LoadSettings, &mut Publish)| {
+        let mut settings = publishing(&server);
+        let Work::Publish(mut publish) = settings.work.clone() else {
+            unreachable!()
+        };
+        change(&mut settings, &mut publish);
+        settings.work = Work::Publish(publish);
+        settings
+    };
+    for (settings, name) in [
+        (nobody(|_, publish| publish.publishers = 0), "--publishers"),
+        (nobody(|settings, _| settings.threads = 0), "--threads"),
+    ] {
+        let error = run(settings).await.unwrap_err().to_string();
+        assert_eq!(error, format!("{name}: it must be at least 1"));
+    }
 }

@@ -103,6 +103,14 @@ pub struct LoadArgs {
     #[arg(long)]
     pub allow_remote: bool,
 
+    /// Do not show on the terminal how far the run is
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Draw latency and deliveries in time into this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -129,6 +137,7 @@ impl TryFrom<LoadArgs> for LoadSettings {
         settings.timeout = args.timeout;
         settings.limit = args.limit;
         settings.allow_remote = args.allow_remote;
+        settings.progress = !args.quiet;
         Ok(settings)
     }
 }

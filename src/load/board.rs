@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
+use super::progress::Phase;
 use super::tally::Bounds;
 
 /// More different error texts than this are counted under one heading.
@@ -109,6 +110,19 @@ pub struct News {
     pub satisfied: u64,
 }
 
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub phase: Phase,
+    /// Streams that were opened or could not be.
+    pub tried: u64,
+    /// Streams that have had a warm-up message.
+    pub settled: u64,
+    /// Messages that were sent, and answered or not.
+    pub sent: u64,
+    pub delivered: u64,
+}
+
 /// The shared state of a run.
 pub struct Board {
     pub clock: Clock,
@@ -124,6 +138,7 @@ pub struct Board {
     pub enough: Option<u64>,
     publishers: u64,
     published: AtomicU64,
+    phase: Mutex<Phase>,
     tried: AtomicU64,
     sent: AtomicU64,
     ended: Mutex<Ended>,
@@ -142,6 +157,7 @@ impl Board {
             enough,
             publishers: publishers as u64,
             published: AtomicU64::new(0),
+            phase: Mutex::new(Phase::Connecting),
             tried: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             ended: Mutex::default(),
@@ -163,6 +179,22 @@ impl Board {
     /// A measured message was sent and answered, or has failed.
     pub fn sent(&self) {
         self.sent.fetch_add(1, Relaxed);
+    }
+
+    /// What the run does from now on.
+    pub fn enter(&self, phase: Phase) {
+        *lock(&self.phase) = phase;
+    }
+
+    /// How far it is.
+    pub fn seen(&self) -> Seen {
+        Seen {
+            phase: *lock(&self.phase),
+            tried: self.tried.load(Relaxed),
+            settled: self.settled.get(),
+            sent: self.sent.load(Relaxed),
+            delivered: self.delivered.get(),
+        }
     }
 
     /// What can have been sent by now.

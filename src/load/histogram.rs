@@ -66,6 +66,22 @@ impl Histogram {
         }
         Some(self.max())
     }
+
+    /// Percentiles (0 to 100) with their values, closer and closer to 100 as one looks at ever rarer
+    /// values: equal steps of the number of values that one of them is the worst of.
+    pub fn curve(&self, most: usize) -> Vec<(f64, u64)> {
+        let rarest = (self.count().max(1) as f64).log10();
+        let at = |step: usize| 100.0 * (1.0 - 10f64.powf(-rarest * step as f64 / most as f64));
+        let points = (0..=most).map(at);
+        let mut curve: Vec<_> = points
+            .filter_map(|percent| Some((percent, self.percentile(percent)?)))
+            .collect();
+        // What rounding may have missed.
+        if let Some(last) = curve.last_mut() {
+            last.1 = self.max();
+        }
+        curve
+    }
 }
 
 #[inline]
@@ -122,6 +138,11 @@ mod tests {
         assert_eq!(histogram.percentile(100.0), Some(100_000));
         assert_eq!(histogram.max(), 100_000);
         assert_eq!(histogram.count(), 100_000);
+        let curve = histogram.curve(5);
+        assert!(curve.is_sorted_by(|(a, x), (b, y)| a < b && x <= y), "{curve:?}");
+        assert_eq!(curve[0], (0.0, 1));
+        let (percent, worst) = curve[5];
+        assert!((percent - 99.999).abs() < 1e-6 && worst == 100_000, "{curve:?}");
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! - `client` (connections, heads, framing) → `http1`, `http2` → `blocks` (events)
 //! - `tally` (one stream), `desk` (those of one thread), `board` (all of them)
 //! - `histogram` (latency), `pace` (deliveries in time), `process` (CPU, memory)
-//! - `report`: the figures
+//! - `report`: the figures; `table` and `plot` show them, `progress` shows how far the run is
 
 pub mod args;
 mod blocks;
@@ -25,7 +25,9 @@ mod histogram;
 mod http1;
 mod http2;
 mod pace;
+mod plot;
 mod process;
+mod progress;
 mod publisher;
 mod publishing;
 mod reader;
@@ -34,13 +36,15 @@ mod run;
 mod settings;
 mod shared;
 mod streams;
+mod table;
 mod tally;
 mod tls;
 
 pub use args::LoadArgs;
 pub use error::LoadError;
+pub use plot::svg;
 pub use report::{
-    CpuFigures, DeliveryFigures, Latency, LoadReport, MemoryFigures, PublishFigures, StreamFigures,
+    CpuFigures, Curves, DeliveryFigures, Latency, LoadReport, MemoryFigures, PublishFigures, StreamFigures,
 };
 pub use run::run;
 pub use settings::{Listen, LoadSettings, Publish, Template, Way, Work};

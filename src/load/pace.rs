@@ -53,7 +53,8 @@ impl Pace {
     /// Points of a curve from `begin` to `end` (since the beginning), `most` at most: the middle of a
     /// time, in seconds from `begin`, and how many came a second.
     pub fn curve(&self, begin_ns: u64, end_ns: u64, most: usize) -> Vec<(f64, f64)> {
-        let first = (begin_ns / self.width_ns) as usize;
+        // The slot that it begins in holds what was before, too.
+        let first = begin_ns.div_ceil(self.width_ns) as usize;
         let last = (end_ns / self.width_ns) as usize;
         let slots = self.slots.get(first..).unwrap_or_default();
         let slots = &slots[..slots.len().min(last + 1 - first.min(last))];

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::board::Board;
 use super::error::LoadError;
 use super::process::{self, Process, Server};
+use super::progress::{Phase, Progress};
 use super::publishing::{Published, Publishing};
 use super::report::{Facts, LoadReport};
 use super::settings::{Listen, LoadSettings, Publish, Work};
@@ -36,6 +37,7 @@ pub async fn run(settings: LoadSettings) -> Result<LoadReport, LoadError> {
     let server = Server::new(&settings.server_pids)?;
     let board = Board::new(enough, publishers);
     let pss_before = server.pss_kib();
+    let progress = Progress::begin(&settings, &board);
     let streams = Streams::open(&settings, &board).await?;
     let opened = streams.count.clone();
     let mut facts = Facts {
@@ -59,6 +61,7 @@ pub async fn run(settings: LoadSettings) -> Result<LoadReport, LoadError> {
         };
         facts.measured = Some(measured);
     }
+    drop(progress);
     let found = streams.close().await;
     Ok(LoadReport::new(&settings, &board, &opened, &found, facts))
 }
@@ -123,6 +126,7 @@ impl Crowd<'_> {
     /// A head alone does not show that a server has subscribed the stream to anything.
     async fn settle(&self, publishing: &mut Publishing) -> u64 {
         let Self { board, settings, .. } = self;
+        board.enter(Phase::WarmUp);
         if publishing.warm_up_count() == 0 {
             return 0;
         }
@@ -147,6 +151,7 @@ impl Crowd<'_> {
 
     async fn publish(&self, publishing: &mut Publishing) -> Published {
         let Self { board, settings, .. } = self;
+        board.enter(Phase::Publishing);
         let deadline = tokio::time::Instant::now() + settings.limit;
         let published = publishing.publish(board).await;
         let delivered = board.wait(settings.timeout, |board| {
@@ -163,8 +168,11 @@ impl Crowd<'_> {
 
     async fn listen(&self, listen: Listen) -> Published {
         let Self { board, opened, .. } = self;
+        board.enter(Phase::Listening);
         // Whatever else arrives does not prolong it.
-        let satisfied = board.wait(listen.time, |board| board.satisfied.reached(*opened));
+        let satisfied = board.wait(listen.time, |board| {
+            listen.events == Some(0) || board.satisfied.reached(*opened)
+        });
         let _ = tokio::time::timeout(listen.time, satisfied).await;
         Published::default()
     }
@@ -173,7 +181,8 @@ impl Crowd<'_> {
 /// What was measured around the messages.
 pub struct Measured {
     pub published: Published,
-    /// When the work began: Unix time, nanoseconds.
+    /// When the run began, and when the work did: Unix time, nanoseconds.
+    pub run_began_ns: u64,
     pub began_ns: u64,
     /// How long it took, waiting for what never came included.
     pub took: Duration,
@@ -194,6 +203,7 @@ async fn measure(board: &Board, server: &Server, work: impl Future<Output = Publ
     let spent = |before: Option<f64>, after: Option<f64>| Some(after? - before?);
     Measured {
         published,
+        run_began_ns: board.clock.began_ns,
         began_ns,
         took,
         own_cpu_s: spent(own, Process::Own.cpu_seconds()),

@@ -42,6 +42,8 @@ pub struct LoadSettings {
     pub limit: Duration,
     /// Allow a target that is not this machine.
     pub allow_remote: bool,
+    /// Show how far the run is, where standard error is a terminal.
+    pub progress: bool,
 }
 
 impl LoadSettings {
@@ -62,6 +64,7 @@ impl LoadSettings {
             timeout: Duration::from_secs(10),
             limit: Duration::from_secs(600),
             allow_remote: false,
+            progress: false,
         }
     }
 
