@@ -1,0 +1,159 @@
+//! What fuzzing has learnt, and what comes near to it: every file of `fuzz/corpus`, and a fixed number of
+//! seeded changes of them, through the functions that the fuzzers call. The long run is `scripts/fuzz`.
+
+mod support;
+
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use support::repo;
+
+/// Changed inputs per target.
+const CHANGES: usize = 400;
+/// The longest input that is made.
+const LONGEST: usize = 4096;
+
+/// Panics anywhere: those of tasks are swallowed by the runtime.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = repo("fuzz/corpus").join(target);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+}
+
+/// The words of a dictionary, as libFuzzer reads them.
+fn words(target: &str) -> Vec<Vec<u8>> {
+    let path = repo("fuzz/dictionaries").join(format!("{target}.dict"));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(word).collect()
+}
+
+fn word(line: &str) -> Option<Vec<u8>> {
+    let inside = line.strip_prefix('"')?.strip_suffix('"')?;
+    let (mut out, mut rest) = (Vec::new(), inside);
+    while let Some((before, behind)) = rest.split_once('\\') {
+        out.extend(before.bytes());
+        let (taken, byte) = match behind.strip_prefix('x') {
+            Some(hex) => (3, u8::from_str_radix(&hex[..2], 16).unwrap()),
+            None => (1, behind.as_bytes()[0]),
+        };
+        out.push(byte);
+        rest = &behind[taken..];
+    }
+    out.extend(rest.bytes());
+    Some(out)
+}
+
+/// Numbers that repeat (xorshift64*).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
+    }
+
+    /// A part of something, not too long.
+    fn part<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let from = self.below(bytes.len() + 1);
+        &bytes[from..(from + self.below(64)).min(bytes.len())]
+    }
+
+    fn change(&mut self, bytes: &mut Vec<u8>, all: &[Vec<u8>], words: &[Vec<u8>]) {
+        let at = self.below(bytes.len() + 1);
+        let put = |bytes: &mut Vec<u8>, more: &[u8]| drop(bytes.splice(at..at, more.iter().copied()));
+        match self.below(6) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+            1 if at < bytes.len() => bytes[at] = self.below(256) as u8,
+            2 => drop(bytes.drain(at..(at + self.below(16)).min(bytes.len()))),
+            3 if !words.is_empty() => put(bytes, &words[self.below(words.len())]),
+            4 => {
+                let other = self.below(all.len());
+                put(bytes, self.part(&all[other]));
+            }
+            _ => {
+                let own = self.part(bytes).to_vec();
+                put(bytes, &own);
+            }
+        }
+        bytes.truncate(LONGEST);
+    }
+}
+
+/// Runs a target and shows what broke it.
+fn feed(name: &str, run: fn(&[u8]), input: &[u8]) {
+    let before = PANICS.load(Ordering::Relaxed);
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(input)));
+    if outcome.is_err() || PANICS.load(Ordering::Relaxed) != before {
+        let found = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.found"));
+        std::fs::write(&found, input).unwrap();
+        panic!(
+            "{name} is broken by {}:\n{:?}",
+            found.display(),
+            String::from_utf8_lossy(input)
+        );
+    }
+}
+
+#[test]
+fn nothing_in_the_corpora_or_near_them_breaks_a_target() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        usual(info);
+    }));
+    let only = std::env::var("FUZZ_TARGET").ok();
+    let chosen = targets::ALL
+        .iter()
+        .filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name));
+    for (name, run) in chosen {
+        let (all, words) = (corpus(name), words(name));
+        assert!(all.len() >= 5, "{name} has learnt nothing");
+        all.iter().for_each(|input| feed(name, *run, input));
+        let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
+        for _ in 0..CHANGES {
+            let mut input = all[chance.below(all.len())].clone();
+            (0..=chance.below(4)).for_each(|_| chance.change(&mut input, &all, &words));
+            feed(name, *run, &input);
+        }
+    }
+}
+
+#[test]
+fn the_corpora_are_small_and_hold_nothing_of_anybody() {
+    let mut total = 0;
+    for (name, _) in targets::ALL {
+        for input in corpus(name) {
+            total += input.len();
+            let text = String::from_utf8_lossy(&input);
+            for word in ["/home/", "/root/", "/work/", "PRIVATE KEY"] {
+                assert!(!text.contains(word), "{name}: {word} in {text:?}");
+            }
+        }
+    }
+    assert!(total < 1_000_000, "{total} bytes");
+}
+
+#[test]
+fn every_target_is_a_fuzzer_and_has_a_place_in_the_script() {
+    let (manifest, script) = (
+        std::fs::read_to_string(repo("fuzz/Cargo.toml")).unwrap(),
+        std::fs::read_to_string(repo("scripts/fuzz")).unwrap(),
+    );
+    for (name, _) in targets::ALL {
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+        let fuzzer = std::fs::read_to_string(repo(&format!("fuzz/fuzz_targets/{name}.rs"))).unwrap();
+        assert!(fuzzer.contains(&format!("targets::{name}::run(bytes)")), "{name}");
+        let all = script.lines().find(|line| line.starts_with("all=(")).unwrap();
+        assert!(all.contains(name), "{name}");
+    }
+}
