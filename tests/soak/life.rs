@@ -1,0 +1,227 @@
+//! What clients do: open a stream, read it or leave it, hold it against what `play` gives, come back.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use mock_sse::play::How;
+use mock_sse::request::Request;
+
+use crate::connection::{Connection, End};
+use crate::expected::{Expected, expected};
+use crate::world::{Chance, World, count, scenario};
+
+const PATHS: [&str; 8] = [
+    "/ticks",
+    "/nested",
+    "/faulty",
+    "/pieces",
+    "/slow",
+    "/resume",
+    "/attempts",
+    "/packed",
+];
+/// Its streams may be ended by command.
+pub const ORDERED: &str = "/ticks";
+
+/// One client that asks for streams, one after the other.
+pub fn streams(world: &World, number: u64) -> Result<(), String> {
+    let mut client = Client {
+        world,
+        number,
+        chance: Chance::new(world.wishes.seed, number),
+        attempts: HashMap::new(),
+        last_id: String::new(),
+        kept: None,
+    };
+    while world.goes_on() {
+        client.stream().map_err(|why| format!("client {number}: {why}"))?;
+        // As long as a reconnection takes, and sometimes not at all.
+        let pause = client.chance.below(2) * client.chance.below(4000);
+        std::thread::sleep(Duration::from_millis(pause) / world.wishes.scale as u32);
+    }
+    Ok(())
+}
+
+struct Client<'w> {
+    world: &'w World,
+    number: u64,
+    chance: Chance,
+    attempts: HashMap<&'static str, u64>,
+    last_id: String,
+    kept: Option<Connection>,
+}
+
+/// A stream whose head has come.
+struct Begun {
+    connection: Connection,
+    status: u16,
+    version: u64,
+    orders: u64,
+}
+
+impl Client<'_> {
+    fn stream(&mut self) -> Result<(), String> {
+        let path = PATHS[self.chance.below(PATHS.len() as u64) as usize];
+        let attempt = self.attempts.entry(path).or_default();
+        *attempt += 1;
+        let attempt = *attempt;
+        let resumes = path == "/resume" && !self.last_id.is_empty();
+        let fields = match resumes {
+            true => format!("last-event-id: {}\r\n", self.last_id),
+            false => String::new(),
+        };
+        let mut begun = self.begin(path, &fields)?;
+        let enough = match self.chance.below(4) {
+            0 => self.chance.below(1500) as usize,
+            _ => usize::MAX,
+        };
+        let (body, end) = begun
+            .connection
+            .body(|body| body.len() <= enough && self.world.goes_on())?;
+        let request = self.request(path, if resumes { self.last_id.as_str() } else { "" });
+        let expected = expected(&scenario(begun.version), self.world.wishes.seed, attempt, request);
+        let told = format!(
+            "attempt {attempt} of {path} at version {}, {end:?}",
+            begun.version
+        );
+        self.compare(path, &begun, &body, end, &expected)
+            .map_err(|why| format!("{told}: {why}"))?;
+        if path == "/resume" {
+            self.last_id = last_id(&body).unwrap_or_default();
+        }
+        self.kept = (end == End::Whole && self.chance.below(2) == 0).then_some(begun.connection);
+        Ok(())
+    }
+
+    /// A request whose scenario is known: none comes into force meanwhile.
+    fn begin(&mut self, path: &str, fields: &str) -> Result<Begun, String> {
+        let version = self.world.version.read().unwrap();
+        let orders = self.world.orders.load(Relaxed);
+        let mut connection = match self.kept.take() {
+            Some(kept) => {
+                count(&self.world.tally.kept);
+                kept
+            }
+            None => Connection::open(self.world.port)?,
+        };
+        let fields = format!("{fields}accept-encoding: gzip\r\n");
+        let status = connection.ask("GET", &format!("{path}?client=c{}", self.number), &fields, "")?;
+        count(&self.world.tally.requests);
+        Ok(Begun {
+            connection,
+            status,
+            version: *version,
+            orders,
+        })
+    }
+
+    fn request(&self, path: &str, last_id: &str) -> Request {
+        let mut request = Request::example("GET", path);
+        request.query = Some(format!("client=c{}", self.number));
+        request.headers.push(("accept-encoding".into(), "gzip".into()));
+        if !last_id.is_empty() {
+            request
+                .headers
+                .push(("last-event-id".into(), last_id.to_owned().into()));
+        }
+        request
+    }
+
+    fn compare(
+        &self,
+        path: &str,
+        begun: &Begun,
+        body: &[u8],
+        end: End,
+        expected: &Expected,
+    ) -> Result<(), String> {
+        let tally = &self.world.tally;
+        tally.bytes.fetch_add(body.len() as u64, Relaxed);
+        if begun.status != expected.status {
+            return Err(format!("status {} instead of {}", begun.status, expected.status));
+        }
+        // Somebody has said that open streams are to end.
+        let ordered = path == ORDERED && self.world.orders.load(Relaxed) != begun.orders;
+        let partly = end == End::Left || ordered;
+        let equal = match partly {
+            true => expected.body.starts_with(body),
+            false => expected.body == body,
+        };
+        if !equal {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            return Err(format!(
+                "got {:?}\ninstead of {:?}",
+                text(body),
+                text(&expected.body)
+            ));
+        }
+        count(match end {
+            _ if ordered && body.len() < expected.body.len() && end != End::Left => &tally.ordered,
+            End::Whole => &tally.whole,
+            End::Cut => &tally.cut,
+            End::Reset => &tally.reset,
+            End::Left => &tally.left,
+        });
+        let wanted = match expected.how {
+            How::Cut => End::Cut,
+            How::Reset => End::Reset,
+            _ => End::Whole,
+        };
+        match partly || end == wanted {
+            true => Ok(()),
+            false => Err(format!("it ended as {end:?} instead of {wanted:?}")),
+        }
+    }
+}
+
+/// The id of the last event that was dispatched.
+fn last_id(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let (whole, _) = text.rsplit_once("\n\n")?;
+    let ids = whole.lines().filter_map(|line| line.strip_prefix("id: "));
+    ids.last().map(str::to_owned)
+}
+
+/// One that follows the room: it gets all that is published while it is there, in order.
+pub fn follows(world: &World, number: u64) -> Result<(), String> {
+    let mut chance = Chance::new(world.wishes.seed, 1_000_000 + number);
+    while world.goes_on() {
+        let told = |why: String| format!("follower {number}: {why}");
+        let mut connection = Connection::open(world.port).map_err(told)?;
+        let (from, status) = {
+            let published = world.published.lock().unwrap();
+            (
+                published.len(),
+                connection.ask("GET", "/room", "", "").map_err(told)?,
+            )
+        };
+        let most = 1 + chance.below(40) as usize;
+        let (body, end) = connection
+            .body(|body| events(body) < most && world.goes_on())
+            .map_err(told)?;
+        if (status, end) != (200, End::Left) {
+            return Err(told(format!("{status}, {end:?}")));
+        }
+        let published = world.published.lock().unwrap();
+        let got = data(&body);
+        let expected = published[from..].iter().take(got.len());
+        if !got.iter().eq(expected) {
+            return Err(told(format!("got {got:?}\ninstead of {:?}", &published[from..])));
+        }
+        world.tally.relayed.fetch_add(got.len() as u64, Relaxed);
+    }
+    Ok(())
+}
+
+fn events(body: &[u8]) -> usize {
+    body.windows(2).filter(|two| two == b"\n\n").count()
+}
+
+/// The data of whole events.
+fn data(body: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
+    let data = whole.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(str::to_owned).collect()
+}
