@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::connection::{Connection, End};
 use crate::life::ORDERED;
-use crate::world::{Chance, World, count, scenario};
+use crate::support::chance::Chance;
+use crate::world::{World, count, scenario};
 
 /// Script time between two deeds, at most, in milliseconds.
-const PAUSE: u64 = 4000;
+const PAUSE: usize = 4000;
 
 pub fn drive(world: &World) -> Result<(), String> {
     let mut chance = Chance::new(world.wishes.seed, 2_000_000);
@@ -23,7 +24,7 @@ pub fn drive(world: &World) -> Result<(), String> {
             _ => look(world, &mut chance),
         };
         done.map_err(|why| format!("driver: {why}"))?;
-        std::thread::sleep(Duration::from_millis(chance.below(PAUSE)) / world.wishes.scale as u32);
+        std::thread::sleep(Duration::from_millis(chance.below(PAUSE) as u64) / world.wishes.scale as u32);
     }
     Ok(())
 }
@@ -136,7 +137,7 @@ fn look(world: &World, chance: &mut Chance) -> Result<(), String> {
         "state",
         "endpoints",
     ];
-    let path = format!("/__mock/{}", paths[chance.below(paths.len() as u64) as usize]);
+    let path = format!("/__mock/{}", chance.one(&paths));
     let (status, told) = exchange(world, "GET", &path, "")?;
     count(&world.tally.commands);
     match status {

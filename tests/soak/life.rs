@@ -9,7 +9,8 @@ use mock_sse::request::Request;
 
 use crate::connection::{Connection, End};
 use crate::expected::{Expected, expected};
-use crate::world::{Chance, World, count, scenario};
+use crate::support::chance::Chance;
+use crate::world::{World, count, scenario};
 
 const PATHS: [&str; 8] = [
     "/ticks",
@@ -37,7 +38,7 @@ pub fn streams(world: &World, number: u64) -> Result<(), String> {
     while world.goes_on() {
         client.stream().map_err(|why| format!("client {number}: {why}"))?;
         // As long as a reconnection takes, and sometimes not at all.
-        let pause = client.chance.below(2) * client.chance.below(4000);
+        let pause = (client.chance.below(2) * client.chance.below(4000)) as u64;
         std::thread::sleep(Duration::from_millis(pause) / world.wishes.scale as u32);
     }
     Ok(())
@@ -62,7 +63,7 @@ struct Begun {
 
 impl Client<'_> {
     fn stream(&mut self) -> Result<(), String> {
-        let path = PATHS[self.chance.below(PATHS.len() as u64) as usize];
+        let path = *self.chance.one(&PATHS);
         let attempt = self.attempts.entry(path).or_default();
         *attempt += 1;
         let attempt = *attempt;
@@ -73,7 +74,7 @@ impl Client<'_> {
         };
         let mut begun = self.begin(path, &fields)?;
         let enough = match self.chance.below(4) {
-            0 => self.chance.below(1500) as usize,
+            0 => self.chance.below(1500),
             _ => usize::MAX,
         };
         let (body, end) = begun
@@ -196,7 +197,7 @@ pub fn follows(world: &World, number: u64) -> Result<(), String> {
                 connection.ask("GET", "/room", "", "").map_err(told)?,
             )
         };
-        let most = 1 + chance.below(40) as usize;
+        let most = 1 + chance.below(40);
         let (body, end) = connection
             .body(|body| events(body) < most && world.goes_on())
             .map_err(told)?;

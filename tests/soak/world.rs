@@ -256,21 +256,3 @@ fn port_in(ready: &std::path::Path) -> u16 {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
-
-/// Numbers that repeat (xorshift64*).
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(seed: u64, who: u64) -> Chance {
-        let mut chance = Chance((seed ^ (who << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        (0..4).for_each(|_| drop(chance.below(2)));
-        chance
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
-    }
-}
