@@ -60,7 +60,10 @@ fn change(chance: &mut Chance, bytes: &mut Vec<u8>, all: &[Vec<u8>], words: &[Ve
         0 if at < bytes.len() => bytes[at] ^= 1 << chance.below(8),
         1 if at < bytes.len() => bytes[at] = chance.below(256) as u8,
         2 => drop(bytes.drain(at..(at + chance.below(16)).min(bytes.len()))),
-        3 if !words.is_empty() => put(bytes, chance.one(words)),
+        3 if !words.is_empty() => {
+            let word = chance.one(words);
+            put(bytes, word);
+        }
         4 => {
             let other = chance.one(all);
             put(bytes, chance.part(other, 64));

@@ -14,8 +14,11 @@ pub mod recordings;
 pub mod requests;
 pub mod sessions;
 
-/// All of them, by name.
-pub const ALL: [(&str, fn(&[u8])); 10] = [
+/// A target's name, and what it does.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ALL: [Target; 10] = [
     ("answers", answers::run),
     ("control", control::run),
     ("encoder", encoder::run),

@@ -10,7 +10,7 @@ pub fn run(bytes: &[u8]) {
     let most = match cut {
         b'0' => bytes.len().max(1),
         // Not too many pieces: each takes time.
-        cut => (bytes.len() / 16 + 1).max(usize::from(*cut)),
+        cut => (bytes.len() / 8 + 1).max(usize::from(*cut)),
     };
     with_server(async |server| {
         let mut talk = Talk::open(server, false);

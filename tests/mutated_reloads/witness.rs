@@ -10,10 +10,10 @@ use crate::support::open_at;
 pub const BASE: &str = "
 topics: { pulse: { history: 5 } }
 endpoints:
-  - { path: /ticks, stream: [{ every: 5ms, data: '{{ seq }}' }] }
+  - { path: /ticks, stream: [{ every: 20ms, data: '{{ seq }}' }] }
   - path: /pulse
     stream:
-      - repeat: { every: 7ms, steps: [{ data: '{{ seq }}' }, { publish: { topic: pulse, data: '{{ seq }}' } }] }
+      - repeat: { every: 25ms, steps: [{ data: '{{ seq }}' }, { publish: { topic: pulse, data: '{{ seq }}' } }] }
   - { path: /followed, stream: [{ follow: pulse }] }
 ";
 

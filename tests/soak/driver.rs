@@ -73,7 +73,7 @@ fn reload(world: &World) -> Result<(), String> {
 
 /// A file that is none: the last good one serves.
 fn break_it(world: &World, chance: &mut Chance) -> Result<(), String> {
-    let version = world.version.write().unwrap();
+    let version = world.version.read().unwrap();
     let good = scenario(*version);
     let broken = match chance.below(3) {
         0 => good[..good.len() / 2].to_owned() + "\n  - [",

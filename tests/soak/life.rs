@@ -180,8 +180,8 @@ impl Client<'_> {
 fn last_id(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body).into_owned();
     let (whole, _) = text.rsplit_once("\n\n")?;
-    let ids = whole.lines().filter_map(|line| line.strip_prefix("id: "));
-    ids.last().map(str::to_owned)
+    let mut ids = whole.lines().filter_map(|line| line.strip_prefix("id: "));
+    ids.next_back().map(str::to_owned)
 }
 
 /// One that follows the room: it gets all that is published while it is there, in order.
