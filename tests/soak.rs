@@ -14,6 +14,8 @@ mod driver;
 mod expected;
 #[path = "soak/figures.rs"]
 mod figures;
+#[path = "soak/http2.rs"]
+mod http2;
 #[path = "soak/life.rs"]
 mod life;
 #[path = "soak/world.rs"]

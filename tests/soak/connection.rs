@@ -8,9 +8,9 @@ use mock_sse::client::body::Progress;
 use mock_sse::client::head::{self, Head};
 
 /// Nothing is silent for so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often somebody who waits looks up.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
 
 /// How a body came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

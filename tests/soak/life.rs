@@ -9,6 +9,7 @@ use mock_sse::request::Request;
 
 use crate::connection::{Connection, End};
 use crate::expected::{Expected, expected};
+use crate::http2::Http2;
 use crate::support::chance::Chance;
 use crate::world::{World, count, scenario};
 
@@ -53,9 +54,14 @@ struct Client<'w> {
     kept: Option<Connection>,
 }
 
+enum Talk {
+    One(Connection),
+    Two(Http2),
+}
+
 /// A stream whose head has come.
 struct Begun {
-    connection: Connection,
+    talk: Talk,
     status: u16,
     version: u64,
     orders: u64,
@@ -68,19 +74,22 @@ impl Client<'_> {
         *attempt += 1;
         let attempt = *attempt;
         let resumes = path == "/resume" && !self.last_id.is_empty();
-        let fields = match resumes {
-            true => format!("last-event-id: {}\r\n", self.last_id),
-            false => String::new(),
+        let last_id = if resumes {
+            self.last_id.clone()
+        } else {
+            String::new()
         };
-        let mut begun = self.begin(path, &fields)?;
+        let mut begun = self.begin(path, &last_id)?;
         let enough = match self.chance.below(4) {
             0 => self.chance.below(1500),
             _ => usize::MAX,
         };
-        let (body, end) = begun
-            .connection
-            .body(|body| body.len() <= enough && self.world.goes_on())?;
-        let request = self.request(path, if resumes { self.last_id.as_str() } else { "" });
+        let wants = |body: &[u8]| body.len() <= enough && self.world.goes_on();
+        let (body, end) = match &mut begun.talk {
+            Talk::One(connection) => connection.body(wants)?,
+            Talk::Two(http2) => http2.body(wants)?,
+        };
+        let request = self.request(path, &last_id);
         let expected = expected(&scenario(begun.version), self.world.wishes.seed, attempt, request);
         let told = format!(
             "attempt {attempt} of {path} at version {}, {end:?}",
@@ -89,32 +98,54 @@ impl Client<'_> {
         self.compare(path, &begun, &body, end, &expected)
             .map_err(|why| format!("{told}: {why}"))?;
         if path == "/resume" {
-            self.last_id = last_id(&body).unwrap_or_default();
+            self.last_id = last_id_of(&body).unwrap_or_default();
         }
-        self.kept = (end == End::Whole && self.chance.below(2) == 0).then_some(begun.connection);
+        self.kept = match begun.talk {
+            Talk::One(connection) if end == End::Whole && self.chance.below(2) == 0 => Some(connection),
+            _ => None,
+        };
         Ok(())
     }
 
     /// A request whose scenario is known: none comes into force meanwhile.
-    fn begin(&mut self, path: &str, fields: &str) -> Result<Begun, String> {
+    fn begin(&mut self, path: &str, last_id: &str) -> Result<Begun, String> {
         let version = self.world.version.read().unwrap();
         let orders = self.world.orders.load(Relaxed);
-        let mut connection = match self.kept.take() {
-            Some(kept) => {
-                count(&self.world.tally.kept);
-                kept
+        let path = format!("{path}?client=c{}", self.number);
+        let (talk, status) = match self.chance.below(4) {
+            0 => {
+                count(&self.world.tally.http2);
+                let (http2, status) = Http2::ask(self.world.port, &path, last_id)?;
+                (Talk::Two(http2), status)
             }
-            None => Connection::open(self.world.port)?,
+            _ => {
+                let mut connection = self.connection()?;
+                let mut fields = "accept-encoding: gzip\r\n".to_owned();
+                if !last_id.is_empty() {
+                    fields += &format!("last-event-id: {last_id}\r\n");
+                }
+                let status = connection.ask("GET", &path, &fields, "")?;
+                (Talk::One(connection), status)
+            }
         };
-        let fields = format!("{fields}accept-encoding: gzip\r\n");
-        let status = connection.ask("GET", &format!("{path}?client=c{}", self.number), &fields, "")?;
         count(&self.world.tally.requests);
         Ok(Begun {
-            connection,
+            talk,
             status,
             version: *version,
             orders,
         })
+    }
+
+    /// The one that was kept, or a new one.
+    fn connection(&mut self) -> Result<Connection, String> {
+        match self.kept.take() {
+            Some(kept) => {
+                count(&self.world.tally.kept);
+                Ok(kept)
+            }
+            None => Connection::open(self.world.port),
+        }
     }
 
     fn request(&self, path: &str, last_id: &str) -> Request {
@@ -177,7 +208,7 @@ impl Client<'_> {
 }
 
 /// The id of the last event that was dispatched.
-fn last_id(body: &[u8]) -> Option<String> {
+fn last_id_of(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body).into_owned();
     let (whole, _) = text.rsplit_once("\n\n")?;
     let mut ids = whole.lines().filter_map(|line| line.strip_prefix("id: "));

@@ -74,6 +74,7 @@ pub struct Tally {
     pub cut: AtomicU64,
     pub reset: AtomicU64,
     pub kept: AtomicU64,
+    pub http2: AtomicU64,
     pub bytes: AtomicU64,
     pub relayed: AtomicU64,
     pub published: AtomicU64,
@@ -85,17 +86,17 @@ pub struct Tally {
 impl Tally {
     /// Whether there was enough of everything to have seen something.
     pub fn is_enough(&self, wishes: &Wishes) -> bool {
-        let all = [
-            &self.whole,
-            &self.left,
-            &self.cut,
-            &self.reset,
-            &self.kept,
+        // Not the resets: in two minutes there are few.
+        let streams = [&self.whole, &self.left, &self.cut, &self.kept, &self.http2];
+        let around = [
             &self.relayed,
+            &self.published,
+            &self.reloads,
+            &self.broken,
+            &self.commands,
         ];
-        let done = [&self.published, &self.reloads, &self.broken, &self.commands];
-        all.iter().chain(&done).all(|count| count.load(Relaxed) > 0)
-            && self.requests.load(Relaxed) >= wishes.minutes * wishes.clients / 2
+        let seen = streams.iter().chain(&around).all(|count| count.load(Relaxed) > 0);
+        seen && self.requests.load(Relaxed) >= wishes.minutes * wishes.clients / 2
     }
 }
 
@@ -104,9 +105,10 @@ impl fmt::Display for Tally {
         let n = |count: &AtomicU64| count.load(Relaxed);
         writeln!(
             f,
-            "requests: {}, {} of them on a connection that was kept; {} bytes compared",
+            "requests: {}, {} of them on a connection that was kept, {} over HTTP/2; {} bytes compared",
             n(&self.requests),
             n(&self.kept),
+            n(&self.http2),
             n(&self.bytes)
         )?;
         writeln!(
