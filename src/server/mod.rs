@@ -25,6 +25,8 @@ mod http2;
 mod io_kind;
 mod listen;
 mod live;
+#[doc(hidden)]
+pub mod memory;
 pub mod preview;
 pub mod problem;
 pub mod redirect;

@@ -46,6 +46,16 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Somebody on this machine, without a socket.
+    pub(crate) fn in_memory() -> Peer {
+        Peer {
+            local: ([127, 0, 0, 1], 80).into(),
+            remote: ([127, 0, 0, 1], 40_000).into(),
+            tls: false,
+            refused: false,
+        }
+    }
+
     /// `None` when the socket is no longer connected.
     pub(crate) fn of(io: &Io, refused: bool) -> Option<Peer> {
         let (local, remote) = (io.tcp().local_addr().ok()?, io.tcp().peer_addr().ok()?);

@@ -74,6 +74,16 @@ impl Slot {
         self.signalled.store(true, Ordering::Release);
     }
 
+    /// Whether a stream wants the connection, and hyper has nothing more to write.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
+    }
+
+    /// The stream that wants the connection.
+    pub(crate) fn taken(&self) -> Option<Taken> {
+        self.taken.lock().unwrap_or_else(|e| e.into_inner()).take()
+    }
+
     /// How often everything written has reached the system.
     pub(crate) fn flushes(&self) -> u64 {
         self.flushes.load(Ordering::Acquire)
@@ -206,7 +216,7 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
         }
         match conn.poll_without_shutdown(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if slot.drained.load(Ordering::Acquire) => Poll::Ready(None),
+            Poll::Pending if slot.is_drained() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     });
@@ -223,7 +233,7 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
     if done.is_some() {
         return Some(Outcome::Done(io));
     }
-    let taken = slot.taken.lock().unwrap_or_else(|e| e.into_inner()).take()?;
+    let taken = slot.taken()?;
     // Copied: keeping hyper's buffer would pin all of its 8 KiB.
     let leftover = [&parts.read_buf[..], &unread[..]].concat();
     Some(Outcome::Taken(io, leftover, taken))
