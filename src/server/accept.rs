@@ -3,9 +3,8 @@
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use hyper::{rt::Executor, server::conn::http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::SockRef;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -18,6 +17,7 @@ use super::{
     live::{Admission, Permit},
     seam::Seam,
     service::{Http2Service, Peer},
+    stalled::Spawn,
     takeover::{self, Command, Slot},
 };
 
@@ -76,9 +76,6 @@ fn out_of_resources(error: &io::Error) -> bool {
 
 fn admit(tcp: TcpStream, shared: &Arc<Shared>) {
     let _ = tcp.set_nodelay(true);
-    if let Some(bytes) = shared.config.send_buffer_bytes {
-        let _ = SockRef::from(&tcp).set_send_buffer_size(bytes);
-    }
     let (permit, refused) = match shared.live.admit(shared.config.max_connections) {
         Admission::Served(permit) => (permit, false),
         Admission::Refused(permit) => (permit, true),
@@ -158,19 +155,6 @@ async fn sniff(mut io: Io) -> io::Result<Opened> {
                 http2,
             });
         }
-    }
-}
-
-/// Runs hyper's stream tasks.
-#[derive(Clone)]
-struct Spawn;
-
-impl<F> Executor<F> for Spawn
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        tokio::spawn(task);
     }
 }
 

@@ -18,6 +18,7 @@ use http_body::Body;
 use poem::http::Response;
 
 use super::{
+    stalled::Patience,
     stream::{Running, ServerSink, StreamEnd, StreamSpec},
     takeover::{Command, Slot},
 };
@@ -156,6 +157,7 @@ impl Drop for StreamBody {
 pub struct Http2Sink {
     handoff: Arc<Handoff>,
     slot: Arc<Slot>,
+    patience: Patience,
 }
 
 impl Http2Sink {
@@ -170,6 +172,7 @@ impl Http2Sink {
                 return Ok(());
             }
             state.frames.extend(pieces);
+            self.patience.begin(state.frames.iter().map(Bytes::len).sum());
             state.idle = false;
             if let Some(body) = state.body.take() {
                 body.wake();
@@ -187,7 +190,8 @@ impl Http2Sink {
             return Poll::Ready(Ok(()));
         }
         state.player = Some(cx.waker().clone());
-        Poll::Pending
+        drop(state);
+        self.patience.poll_over(cx).map(|()| Err(Gone))
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -243,13 +247,14 @@ impl Sink for Http2Sink {
 }
 
 /// Starts the stream in a task of its own and returns the body hyper is to send.
-pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
+pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>, patience: Patience) -> Payload {
     let handoff = Arc::new(Handoff::default());
     // The head counts like a frame: an abrupt end waits until it has been written.
     handoff.lock().flushes = slot.flushes();
     let sink = Http2Sink {
         handoff: handoff.clone(),
         slot: slot.clone(),
+        patience,
     };
     match spec.start(ServerSink::Http2(sink)) {
         Some(running) => drop(tokio::spawn(run(running))),
@@ -264,6 +269,7 @@ pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
     let sink = Http2Sink {
         handoff: Arc::default(),
         slot: slot.clone(),
+        patience: Patience::new(None),
     };
     let end = match spec.start(ServerSink::Http2(sink)) {
         Some(running) => running.await.1,

@@ -32,6 +32,7 @@ use super::{
     io_kind::Io,
     problem::problem,
     redirect::redirect,
+    stalled::Patience,
     stream::StreamSpec,
     takeover::{Slot, Taken},
 };
@@ -129,7 +130,8 @@ impl Service<HyperRequest<Incoming>> for Http2Service {
                 if asked.allows_body(response.status()) {
                     response.headers_mut().remove(header::TRANSFER_ENCODING);
                     let (parts, _) = Payload::from_poem(response).into_parts();
-                    let body = http2::start(&spec, slot);
+                    let patience = Patience::new(shared.config.write_timeout);
+                    let body = http2::start(&spec, slot, patience);
                     return Ok(hyper::Response::from_parts(parts, body));
                 }
             }
