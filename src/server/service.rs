@@ -99,6 +99,11 @@ impl Service<HyperRequest<Incoming>> for Http1Service {
                 slot.take_over(taken);
                 return std::future::pending().await;
             }
+            // Nobody reads the rest of the body: there can be no next request behind it.
+            if asked.version == Version::HTTP_11 && !body_read.load(Ordering::Acquire) {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
             Ok(Payload::from_poem(response))
         })
     }
