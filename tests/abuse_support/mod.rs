@@ -143,6 +143,11 @@ impl Scene {
         kilobytes << 10
     }
 
+    /// How many descriptors were open before the attack.
+    pub fn descriptors_before(&self) -> usize {
+        self.descriptors
+    }
+
     /// The memory it took before the attack.
     pub fn memory_before(&self) -> u64 {
         self.memory
