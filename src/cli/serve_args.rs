@@ -198,7 +198,7 @@ pub struct LimitArgs {
     #[arg(long, env = "MOCK_SSE_BODY_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
     pub(super) body_timeout: Duration,
     /// How long a client may take nothing of what waits for it before it is cut off; 0 for ever
-    #[arg(long, env = "MOCK_SSE_WRITE_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    #[arg(long, env = "MOCK_SSE_WRITE_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = duration::parse)]
     pub(super) write_timeout: Duration,
     /// After how much silence the system asks whether a client is still there; 0 for never
     #[arg(long, env = "MOCK_SSE_TCP_KEEPALIVE", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]

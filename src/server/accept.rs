@@ -19,6 +19,7 @@ use super::{
     service::{Http2Service, Peer},
     stalled::Spawn,
     takeover::{self, Command, Slot},
+    tcp::Tcp,
 };
 
 /// First and longest pause after the system ran out of file descriptors.
@@ -130,11 +131,12 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Opened> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     if first[0] != TLS_HANDSHAKE {
-        return sniff(Io::Plain(tcp)).await;
+        return sniff(Io::Plain(Tcp::new(tcp, shared.config.write_timeout))).await;
     }
     let Some(tls) = &shared.tls else {
         return Err(io::Error::other("TLS asked for, but there is no certificate"));
     };
+    let tcp = Tcp::new(tcp, shared.config.write_timeout);
     sniff(Io::Tls(Box::new(tls.acceptor().accept(tcp).await?))).await
 }
 

@@ -38,6 +38,7 @@ mod socket;
 mod stalled;
 mod stream;
 mod takeover;
+mod tcp;
 mod tls;
 
 pub use exact::Exact;
@@ -74,7 +75,7 @@ pub struct ServerConfig {
     /// How long the body of a request may take.
     pub body_timeout: Duration,
     /// How long a client may take nothing of what waits for it before its connection, or its HTTP/2
-    /// stream, is reset; `None` for ever. For a connection the system does it, where it is Linux.
+    /// stream, is reset; `None` for ever.
     pub write_timeout: Option<Duration>,
     /// After how much silence the system asks whether a client is still there; `None` never.
     pub tcp_keepalive: Option<Duration>,
@@ -104,7 +105,7 @@ impl Default for ServerConfig {
             handshake_timeout: Duration::from_secs(10),
             header_read_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
-            write_timeout: Some(Duration::from_secs(60)),
+            write_timeout: Some(Duration::from_secs(300)),
             tcp_keepalive: Some(Duration::from_secs(60)),
             h2_max_concurrent_streams: 250,
             h2_keepalive_interval: Some(Duration::from_secs(60)),

@@ -14,6 +14,11 @@ use super::ServerConfig;
 const PROBES: u32 = 4;
 /// The longest silence that Linux takes.
 const LONGEST_SILENCE: Duration = Duration::from_secs(32_767);
+/// What the system takes of us before it has sent it. Its own bound is some MB for a client that has read
+/// fast before: so much would lie there for one that reads no more, and a slow one would make room so
+/// seldom that it looked like one that takes nothing.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Prepares a socket that is about to listen. What a system lacks is left out.
@@ -25,12 +30,8 @@ pub(super) fn prepare(socket: &TcpSocket, config: &ServerConfig) {
     if let Some(silence) = config.tcp_keepalive {
         let _ = socket.set_tcp_keepalive(&keepalive(silence));
     }
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if let Some(longest) = config.write_timeout {
-        // It counts from when the client took the last byte, or from when what was sent to it was
-        // neither acknowledged nor refused: both are a client that takes nothing.
-        let _ = socket.set_tcp_user_timeout(Some(longest.max(Duration::from_millis(1))));
-    }
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
 }
 
 fn keepalive(silence: Duration) -> TcpKeepalive {

@@ -6,17 +6,15 @@
 
 use std::{
     future::Future,
-    pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use hyper::rt::Executor;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::{task::AbortHandle, time::Instant};
+
+use super::tcp::Alarm;
 
 tokio::task_local! {
     static STREAM: Lifeline;
@@ -62,8 +60,7 @@ pub(crate) struct Patience {
     longest: Option<Duration>,
     lifeline: Option<Lifeline>,
     due: Instant,
-    /// Made once, and moved on when it fires: a timer a write would cost more than the write.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 impl Patience {
@@ -73,7 +70,7 @@ impl Patience {
             longest,
             lifeline: Lifeline::current(),
             due: Instant::now(),
-            alarm: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -92,15 +89,7 @@ impl Patience {
         if self.longest.is_none() {
             return Poll::Pending;
         }
-        let due = self.due;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        loop {
-            ready!(alarm.as_mut().poll(cx));
-            if Instant::now() >= due {
-                break;
-            }
-            alarm.as_mut().reset(due);
-        }
+        ready!(self.alarm.poll_over(cx, self.due));
         tracing::debug!("an HTTP/2 stream is reset: its client took nothing for too long");
         if let Some(lifeline) = &self.lifeline {
             lifeline.cut();
