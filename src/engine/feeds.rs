@@ -11,6 +11,7 @@ use super::stage::{Stage, Wanted};
 use super::waits::Waits;
 use crate::clock::Worker;
 use crate::expr::RequestScope;
+use crate::name::printable;
 use crate::plan::{Chance, Plan};
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
@@ -74,6 +75,7 @@ impl Stage {
             let topic = topic.to_owned();
             async move {
                 if let (_, Outcome::Failed(why), ..) = feed.play(Nobody).await {
+                    let (topic, why) = (printable(&topic), printable(&why));
                     tracing::warn!("the feed of the topic `{topic}` could not go on: {why}");
                 }
             }

@@ -13,6 +13,7 @@ use super::stage::Stage;
 use super::waits::{Came, Waits};
 use super::witness::Witnessed;
 use crate::clock::Worker;
+use crate::name::printable;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::Message;
@@ -155,7 +156,7 @@ impl Performance {
                 _ => break,
             };
             if let Some(why) = failed {
-                tracing::warn!("`finally` could not go on: {why}");
+                tracing::warn!("`finally` could not go on: {}", printable(&why));
                 break;
             }
         }

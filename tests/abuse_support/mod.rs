@@ -124,9 +124,7 @@ impl Scene {
 
     /// A connection on which these bytes were sent.
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
-        let mut socket = self.connect();
-        socket.write_all(bytes.as_ref()).unwrap();
-        socket
+        send_to(self.port(), bytes)
     }
 
     pub fn open_descriptors(&self) -> usize {
@@ -216,6 +214,13 @@ pub fn connect(port: u16) -> TcpStream {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// A connection on which these bytes were sent.
+pub fn send_to(port: u16, bytes: impl AsRef<[u8]>) -> TcpStream {
+    let mut socket = connect(port);
+    socket.write_all(bytes.as_ref()).unwrap();
     socket
 }
 
