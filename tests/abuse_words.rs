@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 
 use abuse_support::{Scene, frames, until, until_ended};
 use serde_json::Value;
-use support::process::start;
+use support::process::{run, said, start};
 
 const ECHOES: &str = "
 topics: { news: {}, 'room/{name}': {} }
@@ -285,6 +285,62 @@ fn no_name_leads_out_of_the_folder() {
     }
     let answer = until_ended(abuse_support::send_to(port, ask("GET", "/site/a.txt", "")));
     assert!(answer.starts_with(b"HTTP/1.1 200 "));
+}
+
+/// Whatever key names a file, and however it is spelled, what lies outside is not read.
+#[test]
+fn no_scenario_reads_outside_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("in");
+    fs::create_dir_all(inner.join("sub")).unwrap();
+    let secret = folder.path().join("secret.yaml");
+    fs::write(&secret, "a secret: 1\n").unwrap();
+    symlink("../secret.yaml", inner.join("link.yaml")).unwrap();
+    fs::copy(&secret, folder.path().join("secret.csv")).unwrap();
+    symlink("../secret.csv", inner.join("link.csv")).unwrap();
+    symlink("..", inner.join("up")).unwrap();
+    let absolute = secret.to_str().unwrap();
+    let spellings = [
+        "../secret.yaml",
+        "sub/../../secret.yaml",
+        "./.././secret.yaml",
+        "link.yaml",
+        "up/secret.yaml",
+        absolute,
+    ];
+    let server = start(
+        tempfile::tempdir().unwrap(),
+        &["serve", "--no-tls", "--port", "0"],
+        &[],
+    );
+    for spelling in spellings {
+        for scenario in [
+            format!("include: {spelling}\nendpoints: [{{ path: /x, body: x }}]"),
+            format!("endpoints: [{{ path: /x, file: {spelling} }}]"),
+            format!("endpoints: [{{ path: '/x/{{f...}}', files: {spelling} }}]"),
+            format!("endpoints: [{{ path: /x, stream: [{{ replay: {spelling} }}] }}]"),
+            format!(
+                "endpoints: [{{ path: /x, stream: [{{ for_each: {{ in: {}, as: row, steps: [{{ data: x }}] }} }}] }}]",
+                spelling.replace(".yaml", ".csv")
+            ),
+        ] {
+            fs::write(inner.join("scenario.yaml"), &scenario).unwrap();
+            let (code, said, errors) = said(&run(folder.path(), &["check", "in/scenario.yaml"], &[]));
+            let said = said + &errors;
+            assert_eq!(code, Some(1), "{scenario}: {said}");
+            assert!(
+                said.contains("outside") && !said.contains("a secret"),
+                "{scenario}: {said}"
+            );
+            // Whoever commands a server cannot make it read its disk.
+            let length = format!("content-length: {}\r\n", scenario.len());
+            let put = ask("PUT", "/__mock/scenario", &length) + &scenario;
+            let answer = until_ended(abuse_support::send_to(server.port(), put));
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(answer.starts_with("HTTP/1.1 4"), "{scenario}: {answer}");
+            assert!(!answer.contains("a secret"), "{scenario}: {answer}");
+        }
+    }
 }
 
 /// Sessions of such names would be folders elsewhere; here there are none.
