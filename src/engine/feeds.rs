@@ -12,6 +12,7 @@ use super::stage::{Stage, Wanted};
 use super::waits::Waits;
 use crate::clock::Worker;
 use crate::expr::RequestScope;
+use crate::name::printable;
 use crate::plan::{Chance, Plan};
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
@@ -77,6 +78,7 @@ impl Stage {
                 let outcome = feed.play(&mut Nobody).await;
                 drop(feed);
                 if let Outcome::Failed(why) = outcome {
+                    let (topic, why) = (printable(&topic), printable(&why));
                     tracing::warn!("the feed of the topic `{topic}` could not go on: {why}");
                 }
             }

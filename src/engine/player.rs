@@ -15,6 +15,7 @@ use super::stage::Stage;
 use super::waits::{Came, Waits};
 use super::witness::Witnessed;
 use crate::clock::Worker;
+use crate::name::printable;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::{Message, Messages};
@@ -199,7 +200,7 @@ impl Performance {
                 _ => break,
             };
             if let Some(why) = failed {
-                tracing::warn!("`finally` could not go on: {why}");
+                tracing::warn!("`finally` could not go on: {}", printable(&why));
                 break;
             }
         }

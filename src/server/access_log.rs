@@ -7,6 +7,7 @@ use crate::engine::connections::LiveConnection;
 use crate::engine::sessions::Sessions;
 use crate::engine::witness::Witnessed;
 use crate::engine::{Head, Outcome};
+use crate::name::printable;
 use crate::request::{Request, Version};
 
 /// A request on its way into the log. A stream that is dropped without an ending is logged too.
@@ -228,14 +229,8 @@ fn protocol(request: &Request) -> &'static str {
 /// Targets come from clients: bounded, and only ever printable characters.
 fn shorten(target: String) -> String {
     const MOST: usize = 200;
-    let clean: String = target
-        .chars()
-        .take(MOST)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect();
-    if target.chars().count() > MOST {
-        format!("{clean}…")
-    } else {
-        clean
+    match target.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", printable(&target[..end])),
+        None => printable(&target).into_owned(),
     }
 }

@@ -18,6 +18,7 @@ use http_body::Body;
 use poem::http::Response;
 
 use super::{
+    stalled::Patience,
     stream::{Carrier, ServerSink, StreamEnd, StreamSpec},
     takeover::{Command, Slot},
 };
@@ -167,6 +168,7 @@ pub struct Http2Sink {
     slot: Arc<Slot>,
     /// A write is under way.
     handed: bool,
+    patience: Patience,
 }
 
 impl Http2Sink {
@@ -182,6 +184,7 @@ impl Http2Sink {
         }
         if !self.handed && pieces.len() > 0 {
             state.frames.extend(pieces);
+            self.patience.begin(state.frames.iter().map(Bytes::len).sum());
             state.idle = false;
             self.handed = true;
             if let Some(body) = state.body.take() {
@@ -190,7 +193,8 @@ impl Http2Sink {
         }
         if self.handed && !state.idle {
             state.wake_player_later(cx);
-            return Poll::Pending;
+            drop(state);
+            return self.patience.poll_over(cx).map(|()| Err(Gone));
         }
         self.handed = false;
         Poll::Ready(Ok(()))
@@ -245,7 +249,7 @@ impl Sink for Http2Sink {
 }
 
 /// Starts the stream in a task of its own and returns the body hyper is to send.
-pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
+pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>, patience: Patience) -> Payload {
     let handoff = Arc::new(Handoff::default());
     // The head counts like a frame: an abrupt end waits until it has been written.
     handoff.lock().flushes = slot.flushes();
@@ -253,6 +257,7 @@ pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
         handoff: handoff.clone(),
         slot: slot.clone(),
         handed: false,
+        patience,
     };
     if spec.is_started() {
         handoff.lock().end = Some(End::Close);
@@ -268,6 +273,7 @@ pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
         handoff: Arc::default(),
         slot: slot.clone(),
         handed: false,
+        patience: Patience::new(None),
     };
     let end = match spec.start(ServerSink::Http2(sink), Carrier::Caller) {
         Some(running) => running.await.1,

@@ -15,6 +15,8 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use super::tcp::Tcp;
+
 /// How long a finished connection may take to read what is left and close its side.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a reset waits for a slow client to take what was written before it.
@@ -22,8 +24,8 @@ const DRAIN_BEFORE_RESET: Duration = Duration::from_secs(10);
 
 /// The two kinds of sockets. The encrypted one is boxed: it is large and rarer.
 pub(crate) enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Tcp),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Io {
