@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::coop::has_budget_remaining;
 
 use super::{
     head::{Bounds, Shape},
@@ -32,6 +33,8 @@ pub struct Http1Sink {
     shape: Shape,
     /// Bytes of the write under way that the system has taken.
     written: usize,
+    /// The task is woken once the client says something.
+    listens: bool,
 }
 
 /// The socket after a clean end, with what was read beyond the request.
@@ -47,6 +50,7 @@ impl Http1Sink {
             leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
             shape,
             written: 0,
+            listens: false,
         }
     }
 
@@ -167,12 +171,22 @@ impl Sink for Http1Sink {
 
     /// Ready once the client has closed its side or the connection broke.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Asked at every message: whoever listens already need not say so again.
+        if self.listens && !self.io.is_readable() {
+            return Poll::Pending;
+        }
         loop {
             let mut bytes = [0; 512];
             let mut buf = ReadBuf::new(&mut bytes);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
-                _ => return Poll::Ready(()),
+            // Without a budget nobody listens: the task is only called again.
+            let listens = has_budget_remaining();
+            match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.keep(buf.filled()),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    self.listens = listens;
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -35,7 +35,7 @@ fn shown() -> Record {
     );
     record.matched(&matched);
     record.answered(ms(3006), Some(200), true);
-    record.wrote(b"retry: 2000\n: hi\nid: 3\ndata: a\n\n");
+    record.wrote(b"retry: 2000\n: hi\nid: 3\ndata: a\n\n", None);
     record.ended(ms(4000), Ended::because(How::Cut, By::Failure, "no abc"));
     record
 }
