@@ -97,7 +97,7 @@ impl Performance {
     }
 
     /// Subscribes if a topic comes next, before what precedes it is written.
-    fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
+    pub(super) fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
         while let Some(cue) = self.plan.follow_ahead(elapsed) {
             match cue {
                 Cue::Follow(branch, what) => self.subscribe(branch, what)?,
@@ -213,6 +213,15 @@ impl Performance {
                 Woken::Came(came) => self.receive(came, sink).await?,
                 Woken::Beat => self.beat(sink).await?,
                 Woken::Due => {}
+                Woken::Cue(cue) => {
+                    if let Next::Rest(due) = self.carry_out(*cue, sink).await? {
+                        return Ok(due);
+                    }
+                }
+                Woken::Sending(write, due, subscribed) => {
+                    self.deliver(write, due, sink).await?;
+                    subscribed.map_err(failed)?;
+                }
                 Woken::ToWait => {
                     woken = self.wait(sink).await?;
                     continue;
@@ -270,8 +279,13 @@ impl Performance {
                 return Ok(Next::Step);
             }
         }
-        match self.plan.next(elapsed) {
-            Cue::Wait(due) if due <= elapsed => {}
+        let cue = self.plan.next(elapsed);
+        self.carry_out(cue, sink).await
+    }
+
+    async fn carry_out<S: Sink>(&mut self, cue: Cue, sink: &mut S) -> Result<Next, Stop> {
+        match cue {
+            Cue::Wait(due) if due <= self.elapsed() => {}
             Cue::Wait(due) => return Ok(Next::Rest(Some(self.began + due))),
             Cue::Idle => {
                 self.forget();
@@ -341,10 +355,16 @@ impl Performance {
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
+        self.deliver(write, due, sink).await?;
+        subscribed.map_err(failed)
+    }
+
+    /// Writes a step that was due at this time of the clock.
+    async fn deliver<S: Sink>(&mut self, write: Write, due: Duration, sink: &mut S) -> Result<(), Stop> {
         sink.about(write.source);
         self.write(sink, write.frame, write.events, due).await?;
         self.quiet_since(due);
-        subscribed.map_err(failed)
+        Ok(())
     }
 
     /// A script that is behind its schedule never waits: what others wait for has its turn between
