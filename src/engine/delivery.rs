@@ -1,5 +1,7 @@
 //! How a performance reaches its client: writes, heartbeats, silence, and what goes wrong on the way.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::outcome::{Outcome, Stop, failed};
@@ -240,19 +242,18 @@ impl Performance {
         let strike = outlet.and_then(|outlet| outlet.next_end());
         let strike = strike.map(|time| self.began + time);
         let Performance { worker, live, .. } = self;
-        live.writes(true);
-        let written = async {
-            tokio::select! {
-                biased;
-                written = sink.write(std::slice::from_ref(frame)) => written.map_err(Stop::from),
-                order = live.cut_short() => Err(Stop::Order(order)),
+        let written = poll_fn(|cx| match sink.poll_write(cx, &[frame]) {
+            Poll::Ready(written) => Poll::Ready(written.map_err(Stop::from)),
+            Poll::Pending => {
+                live.is_stuck(true);
+                live.poll_cut_short(cx).map(|order| Err(Stop::Order(order)))
             }
-        };
+        });
         let written = match strike {
             None => Some(written.await),
             Some(time) => worker.wait(Some(time), written).await,
         };
-        live.writes(false);
+        live.is_stuck(false);
         match written {
             Some(Ok(())) => Ok(()),
             Some(Err(stop)) => Err(stop),
@@ -331,7 +332,7 @@ impl Performance {
         match blow {
             _ if length == 0 => {}
             Blow::End(End::Cut { .. } | End::Reset) => sink.write_part(frame, length).await?,
-            _ => sink.write(std::slice::from_ref(frame)).await?,
+            _ => sink.write(frame).await?,
         }
         self.tell_piece(&frame.as_bytes()[..length.min(frame.len())]);
         self.suffer(blow, sink).await

@@ -14,6 +14,7 @@ use crate::journal::{Bounds, By, Ended, How, Journal, Matched, Record};
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::Endpoint;
+use crate::topic::Message;
 
 /// Sees what the clients of a session do.
 #[derive(Debug)]
@@ -181,6 +182,11 @@ impl Witnessed {
         witness.tell(|judge| judge.answered(record.number(), &answered));
     }
 
+    /// The request.
+    pub fn request(&self) -> Request {
+        self.0.record.entry().request()
+    }
+
     /// There will be no head.
     pub fn unanswered(&self) {
         self.0.record.answered(self.0.witness.clock.now(), None, false);
@@ -193,6 +199,14 @@ impl Witnessed {
             let now = self.0.witness.clock.now().as_nanos() as u64;
             self.0.last_event.store(now + 1, Relaxed);
         }
+    }
+
+    /// Messages of a topic were written, each an event, at this time of the clock.
+    pub(super) fn relayed(&self, messages: &[Arc<Message>], now: Duration) {
+        let pieces = messages.iter();
+        let pieces = pieces.map(|message| (message.frame.as_bytes(), message.digest.as_ref()));
+        self.0.record.wrote_digested(pieces);
+        self.0.last_event.store(now.as_nanos() as u64 + 1, Relaxed);
     }
 
     /// The stream stays open, but there is nothing more to send.

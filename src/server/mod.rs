@@ -26,6 +26,8 @@ mod intake;
 mod io_kind;
 mod listen;
 mod live;
+#[doc(hidden)]
+pub mod memory;
 pub mod preview;
 pub mod problem;
 pub mod redirect;

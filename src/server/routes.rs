@@ -65,7 +65,8 @@ impl Routes {
         let named = named(&request, &mut plain);
         if named.is_ok() && admin::is_own(&plain.path) {
             let visitor = Visitor::of(&plain, request.uri().authority().map(|a| a.as_str()));
-            return self.own(plain, body, visitor).await;
+            // Boxed: every request would have room for it.
+            return Box::pin(self.own(plain, body, visitor)).await;
         }
         let log = AccessLog::begin(&plain, began, &self.sessions);
         let read = match &named {
@@ -79,7 +80,7 @@ impl Routes {
         let reply = match entered {
             Ok(_) => match read {
                 Ok(body) => {
-                    plain.body = body;
+                    plain.body = unpinned(body);
                     engine.session.board.tell(|| news::arrived(&plain));
                     answer(&engine, &plain)
                 }
@@ -194,7 +195,7 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
             let refused = match performance.begin().await.map_err(NotBegun::reply) {
                 Ok(()) => {
                     head.push_gap(performance.gap());
-                    return respond::stream(request, head, *performance, wire, log);
+                    return respond::stream(request, head, performance, wire, log);
                 }
                 Err(Ok(refused)) => refused,
                 Err(Err(end)) => {
@@ -250,5 +251,14 @@ fn plain(request: &PoemRequest) -> Request {
             .copied()
             .unwrap_or_else(|| ([0, 0, 0, 0], 0).into()),
         session: String::new(),
+    }
+}
+
+/// A body that keeps nothing else: a short one may be a slice of a large buffer.
+fn unpinned(body: bytes::Bytes) -> bytes::Bytes {
+    const LARGE: usize = 64 << 10;
+    match body.len() < LARGE {
+        true => bytes::Bytes::copy_from_slice(&body),
+        false => body,
     }
 }

@@ -47,6 +47,16 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Somebody on this machine, without a socket.
+    pub(crate) fn in_memory() -> Peer {
+        Peer {
+            local: ([127, 0, 0, 1], 80).into(),
+            remote: ([127, 0, 0, 1], 40_000).into(),
+            tls: false,
+            refused: false,
+        }
+    }
+
     /// `None` when the socket is no longer connected.
     pub(crate) fn of(io: &Io, refused: bool) -> Option<Peer> {
         let (local, remote) = (io.tcp().local_addr().ok()?, io.tcp().peer_addr().ok()?);
@@ -229,7 +239,7 @@ async fn answer(
     let mut response = match early {
         Some(response) => {
             if request.version() == Version::HTTP_2 {
-                discard(request.into_body()).await;
+                Box::pin(discard(request.into_body())).await;
             }
             response
         }

@@ -1,6 +1,7 @@
 //! A `mock-sse` process for a test, and a client that sees bytes.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod chance;
 pub mod docs;
 pub mod process;
 pub mod raw;
