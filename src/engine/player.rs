@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 
-use super::connections::{Order, Registered};
+use super::connections::Registered;
 use super::outcome::{NotBegun, Outcome, Stop, failed};
 use super::outlet::{Blow, Outlet};
 use super::rest::Woken;
@@ -15,7 +15,6 @@ use super::stage::Stage;
 use super::waits::{Came, Waits};
 use super::witness::Witnessed;
 use crate::clock::Worker;
-use crate::name::printable;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::{Message, Messages};
@@ -47,12 +46,6 @@ pub struct Performance {
     pub(super) rests_until: Option<Duration>,
     /// Messages that are being passed on.
     pub(super) passing: Messages,
-}
-
-impl Drop for Performance {
-    fn drop(&mut self) {
-        self.conclude();
-    }
 }
 
 /// Why a stream is cut that cannot go on where it stopped.
@@ -135,74 +128,6 @@ impl Performance {
                 None
             }
             Err(stop) => Some(self.close(stop, sink).await),
-        }
-    }
-
-    /// Comes to the end.
-    async fn close<S: Sink>(&mut self, stop: Stop, sink: &mut S) -> Outcome {
-        let mut outcome = match stop {
-            Stop::Over(outcome) => outcome,
-            Stop::Gone => Outcome::Left,
-            Stop::Order(Order::End(end)) => Outcome::Ordered(end),
-            Stop::Order(Order::Shutdown) => self.say_farewell(sink).await,
-        };
-        if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
-            outcome = self.let_go(sink).await.err().unwrap_or(outcome);
-        }
-        // While the clock still waits for it.
-        if let Some(witnessed) = &self.witnessed {
-            witnessed.finished(&outcome);
-        }
-        outcome
-    }
-
-    /// The last event when the server stops; not in the middle of another, nor where the length of
-    /// the body has been announced.
-    async fn say_farewell<S: Sink>(&mut self, sink: &mut S) -> Outcome {
-        let severed = self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed());
-        let open = !self.plan.is_mid_event() && !severed && !self.sized;
-        let Some(frame) = self.stage.farewell.clone().filter(|_| open) else {
-            return Outcome::Shutdown;
-        };
-        let now = self.worker.clock().now();
-        match self.write(sink, frame, 1, now).await {
-            Ok(()) => Outcome::Shutdown,
-            Err(_) => Outcome::Left,
-        }
-    }
-
-    /// What the script does in the end, whatever ended the stream; once.
-    fn conclude(&mut self) {
-        // It is no longer among those that are open, nor among its topics' followers.
-        self.live.leave();
-        self.waits = Waits::default();
-        let elapsed = self.elapsed();
-        if !self.plan.conclude(elapsed) {
-            return;
-        }
-        let scenario = self.plan.scenario().clone();
-        loop {
-            let failed = match self.plan.next(Duration::MAX) {
-                Cue::Publish(all) => {
-                    let published = self.stage.publish(&scenario, all);
-                    published.err().map(|error| error.to_string())
-                }
-                Cue::Set(setting) => {
-                    let set = self.stage.set(&scenario, &setting);
-                    set.err().map(|error| error.to_string())
-                }
-                Cue::Signal(name) => {
-                    self.stage.board.signal(&name);
-                    None
-                }
-                Cue::Fail(why) => Some(why),
-                Cue::Wait(_) => None,
-                _ => break,
-            };
-            if let Some(why) = failed {
-                tracing::warn!("`finally` could not go on: {}", printable(&why));
-                break;
-            }
         }
     }
 
