@@ -10,6 +10,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mock_sse::board::Board;
@@ -202,17 +203,17 @@ fn endless(event: &str) -> Plan {
 struct Null(Arc<AtomicU64>);
 
 impl Sink for Null {
-    async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
+    fn poll_write(&mut self, _: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>> {
         self.0.fetch_add(frames.len() as u64, Ordering::Relaxed);
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
     async fn write_part(&mut self, _: &Frame, _: usize) -> Result<(), Gone> {
         Ok(())
     }
 
-    async fn gone(&mut self) {
-        std::future::pending().await
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 }
 
@@ -237,14 +238,14 @@ fn fanning_out(followers: u64, at_once: u64, times: u64) {
             let ReplyBody::Stream(mut performance) = engine.answer(Request::example("GET", "/")).body else {
                 unreachable!("it is a stream")
             };
-            let (begun, sink) = (begun.clone(), Null(delivered.clone()));
+            let (begun, mut sink) = (begun.clone(), Null(delivered.clone()));
             tokio::spawn(async move {
                 performance
                     .begin()
                     .await
                     .unwrap_or_else(|_| unreachable!("nothing keeps it"));
                 begun.fetch_add(1, Ordering::Relaxed);
-                performance.play(sink).await;
+                performance.play(&mut sink).await;
             });
         }
         // From its beginning on a stream follows.
