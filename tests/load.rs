@@ -3,10 +3,15 @@
 // Beside the client it plays the counterpart of; it is no part of the library.
 mod load_server;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use load_server::{Fault, Server};
-use mock_sse::load::{Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Work, run};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use mock_sse::load::{
+    Listen, LoadError, LoadReport, LoadSettings, Publish, Target, Template, Way, Work, run,
+};
 
 const STREAMS: usize = 20;
 const MESSAGES: u64 = 30;
@@ -14,7 +19,8 @@ const MESSAGES: u64 = 30;
 fn publishing(server: &Server) -> LoadSettings {
     let url = |path: &str| Target::parse(&format!("{}{path}", server.base)).unwrap();
     let publish = Publish {
-        url: url("/publish"),
+        way: Way::Post(url("/publish")),
+        publishers: 1,
         body: Template::default(),
         rate: None,
         messages: MESSAGES,
@@ -32,6 +38,14 @@ fn listening(server: &Server, events: Option<u64>) -> LoadSettings {
         work: Work::Listen(Listen { time, events }),
         ..publishing(server)
     }
+}
+
+fn commanding(server: &Server, line: &str) -> LoadSettings {
+    let mut settings = publishing(server);
+    if let Work::Publish(publish) = &mut settings.work {
+        publish.way = Way::Command(line.to_owned());
+    }
+    settings
 }
 
 /// With this time-out a run that has to give up on a message does so quickly.
@@ -105,6 +119,81 @@ async fn keeps_to_the_rate() {
     assert_complete(&report);
     let published = report.published.unwrap();
     assert!(published.took_s >= 0.29, "{published:?}");
+}
+
+#[tokio::test]
+async fn several_publish_side_by_side() {
+    let server = Server::start(Fault::None).await;
+    for (publishers, rate) in [(7, None), (MESSAGES as usize + 5, Some(300.0))] {
+        let mut settings = publishing(&server);
+        settings.threads = 3;
+        let Work::Publish(publish) = &mut settings.work else {
+            unreachable!()
+        };
+        (publish.publishers, publish.rate) = (publishers, rate);
+        let before = server.connections();
+        let report = run(settings).await.unwrap();
+        assert_complete(&report);
+        assert_eq!(server.connections() - before, STREAMS + publishers, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn publishers_whose_connection_was_closed_open_another_one() {
+    let server = Server::start(Fault::Impatient(Duration::from_millis(30))).await;
+    let mut settings = publishing(&server);
+    if let Work::Publish(publish) = &mut settings.work {
+        (publish.publishers, publish.rate) = (10, Some(100.0));
+    }
+    let report = run(settings).await.unwrap();
+    assert_complete(&report);
+    assert!(server.connections() > STREAMS + 10, "{report}");
+}
+
+#[tokio::test]
+async fn order_is_judged_by_publisher() {
+    // Of two publishers one sends the odd numbers: 8 may overtake 7, and 9 may not.
+    for (fault, out_of_order) in [(Fault::Swap(7), 0), (Fault::Behind(7, 9), STREAMS as u64)] {
+        let server = Server::start(fault).await;
+        let mut settings = publishing(&server);
+        if let Work::Publish(publish) = &mut settings.work {
+            publish.publishers = 2;
+        }
+        let report = run(settings).await.unwrap();
+        assert_eq!(faults(&report), (0, 0, out_of_order), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_publishes() {
+    let server = Server::start(Fault::None).await;
+    let post = format!(
+        "curl --silent --fail --data-binary @- {}/publish && test \"$MOCK_SSE_MESSAGE\"",
+        server.base
+    );
+    let report = run(commanding(&server, &post)).await.unwrap();
+    assert_complete(&report);
+}
+
+#[tokio::test]
+async fn a_command_that_fails_says_why() {
+    let server = Server::start(Fault::None).await;
+    for (line, reason) in [
+        (
+            "echo no; echo first >&2; echo the disk is full >&2; exit 3",
+            "publish: the command failed (exit status: 3): the disk is full",
+        ),
+        ("exit 4", "publish: the command failed (exit status: 4)"),
+        ("exec 2>&-; sleep 60", "publish: the command did not end in time"),
+    ] {
+        let mut settings = commanding(&server, line);
+        settings.timeout = Duration::from_millis(500);
+        let report = run(settings).await.unwrap();
+        let published = report.published.as_ref().unwrap();
+        assert_eq!((published.accepted, published.failed), (0, MESSAGES), "{report}");
+        assert!(report.problems.contains_key(reason), "{reason}: {report}");
+        assert!(!report.succeeded());
+    }
 }
 
 #[tokio::test]
@@ -238,7 +327,7 @@ async fn other_machines_need_permission() {
 async fn the_report_shows_the_servers_cost() {
     let server = Server::start(Fault::None).await;
     let mut settings = publishing(&server);
-    settings.server_pid = Some(std::process::id());
+    settings.server_pids = vec![std::process::id()];
     let report = run(settings).await.unwrap();
     let text = report.to_string();
     for row in [
@@ -258,10 +347,159 @@ async fn the_report_shows_the_servers_cost() {
 async fn a_process_that_is_not_there() {
     let server = Server::start(Fault::None).await;
     let mut settings = publishing(&server);
-    settings.server_pid = Some(u32::MAX);
+    settings.server_pids = vec![u32::MAX];
     let error = run(settings).await.unwrap_err().to_string();
     assert!(
         error.starts_with("process 4294967295 cannot be measured"),
         "{error}"
     );
+}
+
+/// The command, with what every run of it here has.
+fn command(server: &Server, options: &[&str]) -> Vec<String> {
+    let url = |path: &str| format!("{}{path}", server.base);
+    let (streams, messages) = (STREAMS.to_string(), MESSAGES.to_string());
+    let binary = env!("CARGO_BIN_EXE_mock-sse");
+    let mut words = vec![binary, "load", "--streams", &streams, "--messages", &messages];
+    words.extend(options);
+    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    words.extend([url("/sse"), "--publish".to_owned(), url("/publish")]);
+    words
+}
+
+async fn output(words: &[String]) -> std::process::Output {
+    let mut command = tokio::process::Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_picture_shows_what_was_measured() {
+    let server = Server::start(Fault::None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("load.svg");
+    let done = output(&command(&server, &["--svg", file.to_str().unwrap()])).await;
+    assert!(done.status.success(), "{done:?}");
+    let picture = std::fs::read_to_string(file).unwrap();
+    let title = format!("{}/sse (HTTP/1.1)", server.base);
+    for part in [
+        &title,
+        "20 streams, 30 messages: 600 deliveries in",
+        "0 lost, 0 duplicated, 0 out of order",
+        "of CPU a delivery",
+        ">p50 ",
+        ">p99 ",
+        ">max ",
+        ">99%<",
+        ">0 s<",
+    ] {
+        assert!(picture.contains(part), "{part} is missing in:\n{picture}");
+    }
+    assert_eq!(picture.matches("stroke-width=\"2\"").count(), 2, "two curves");
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_written_is_told_before_the_run() {
+    let server = Server::start(Fault::None).await;
+    let done = output(&command(&server, &["--svg", "/no/such/folder/load.svg"])).await;
+    assert_eq!(done.status.code(), Some(2));
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(
+        said.starts_with("error: /no/such/folder/load.svg cannot be written"),
+        "{said}"
+    );
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn how_far_it_is_shows_on_a_terminal_only() {
+    let server = Server::start(Fault::None).await;
+    let slow = &["--rate", "40"][..];
+    let words = command(&server, slow);
+    let done = output(&words).await;
+    assert!(done.stderr.is_empty(), "{done:?}");
+
+    // `script` gives it a terminal.
+    let typed = |words: &[String]| {
+        let script = ["script", "--quiet", "--return", "--command"].map(str::to_owned);
+        let line = [words.join(" "), "/dev/null".to_owned()];
+        [&script[..], &line].concat()
+    };
+    let shown = output(&typed(&words)).await;
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("\r\u{1b}[Kpublishing █"), "{text:?}");
+    assert!(text.contains("/30 messages, "), "{text:?}");
+    assert!(text.contains("1 s left"), "{text:?}");
+    let (_, report) = text.rsplit_once("\r\u{1b}[K").unwrap();
+    assert!(report.starts_with("target "), "{text:?}");
+
+    let quiet = command(&server, &[slow, &["--quiet"]].concat());
+    let text = String::from_utf8(output(&typed(&quiet)).await.stdout).unwrap();
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+#[tokio::test]
+async fn memory_shows_although_nothing_is_sent() {
+    let server = Server::start(Fault::None).await;
+    let mut settings = listening(&server, None);
+    settings.server_pids = vec![std::process::id()];
+    settings.work = Work::Listen(Listen {
+        time: Duration::from_millis(200),
+        events: None,
+    });
+    let report = run(settings).await.unwrap();
+    assert_eq!(report.deliveries.total, 0, "{report}");
+    assert!(report.succeeded(), "{report}");
+    assert!(report.to_string().contains("KiB per stream (PSS "), "{report}");
+    assert!(report.cpu.server_s.is_some());
+}
+
+#[tokio::test]
+async fn several_processes_are_summed() {
+    let server = Server::start(Fault::None).await;
+    let mut other = tokio::process::Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // Once it has answered, it takes no more memory.
+    other.stdin.as_mut().unwrap().write_all(b"x").await.unwrap();
+    other.stdout.as_mut().unwrap().read_u8().await.unwrap();
+    let mut settings = listening(&server, Some(0));
+    settings.server_pids = vec![other.id().unwrap(); 3];
+    let three = run(settings.clone()).await.unwrap();
+    settings.server_pids.truncate(1);
+    let one = run(settings.clone()).await.unwrap();
+    let before = |report: &LoadReport| report.server_memory.as_ref().unwrap().before_kib;
+    assert!(before(&three) > before(&one) * 2, "{three}\n{one}");
+    other.kill().await.unwrap();
+    settings.server_pids = vec![std::process::id(), u32::MAX];
+    let error = run(settings).await.unwrap_err().to_string();
+    assert!(error.starts_with("process 4294967295 cannot"), "{error}");
+}
+
+#[tokio::test]
+async fn without_anybody_to_publish_or_read_there_is_no_run() {
+    let server = Server::start(Fault::None).await;
+    let nobody = |change: fn(&mut LoadSettings, &mut Publish)| {
+        let mut settings = publishing(&server);
+        let Work::Publish(mut publish) = settings.work.clone() else {
+            unreachable!()
+        };
+        change(&mut settings, &mut publish);
+        settings.work = Work::Publish(publish);
+        settings
+    };
+    for (settings, name) in [
+        (nobody(|_, publish| publish.publishers = 0), "--publishers"),
+        (nobody(|settings, _| settings.threads = 0), "--threads"),
+    ] {
+        let error = run(settings).await.unwrap_err().to_string();
+        assert_eq!(error, format!("{name}: it must be at least 1"));
+    }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::output::{FAILED, block_on, complain, say, usage};
 use super::serve::port_from_environment;
-use crate::load::{LoadArgs, LoadSettings};
+use crate::load::{LoadArgs, LoadReport, LoadSettings};
 
 /// Arguments of `mock-sse cert`.
 #[derive(Debug, Args)]
@@ -124,19 +124,46 @@ pub(super) fn schema() -> u8 {
 
 pub(super) fn load(args: LoadArgs) -> u8 {
     let json = args.json;
+    // Before the run, which may take long.
+    let picture = match args.svg.clone().map(Picture::create).transpose() {
+        Ok(picture) => picture,
+        Err(error) => return usage(error),
+    };
     let settings = match LoadSettings::try_from(args) {
         Ok(settings) => settings,
         Err(error) => return usage(error),
     };
-    match block_on(crate::load::run(settings)) {
-        Ok(report) => {
-            if json {
-                say(report.to_json());
-            } else {
-                say(report.to_string().trim_end());
-            }
-            if report.succeeded() { 0 } else { FAILED }
+    let report = match block_on(crate::load::run(settings)) {
+        Ok(report) => report,
+        Err(error) => return usage(error),
+    };
+    if json {
+        say(report.to_json());
+    } else {
+        say(report.to_string().trim_end());
+    }
+    if let Some(Err(error)) = picture.map(|picture| picture.draw(&report)) {
+        return usage(error);
+    }
+    if report.succeeded() { 0 } else { FAILED }
+}
+
+/// The file that a picture goes to.
+struct Picture {
+    path: PathBuf,
+    file: std::fs::File,
+}
+
+impl Picture {
+    fn create(path: PathBuf) -> Result<Picture, String> {
+        match std::fs::File::create(&path) {
+            Ok(file) => Ok(Picture { path, file }),
+            Err(error) => Err(format!("{} cannot be written: {error}", path.display())),
         }
-        Err(error) => usage(error),
+    }
+
+    fn draw(mut self, report: &LoadReport) -> Result<(), String> {
+        let written = self.file.write_all(crate::load::svg(report).as_bytes());
+        written.map_err(|error| format!("{} cannot be written: {error}", self.path.display()))
     }
 }

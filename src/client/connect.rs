@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
@@ -47,6 +48,29 @@ pub struct Access {
     pub loopback_only: bool,
 }
 
+/// A connection whose socket can be taken out.
+pub enum Link {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Link {
+    /// What is read and written.
+    pub fn wire(&mut self) -> &mut dyn Wire {
+        match self {
+            Link::Plain(tcp) => tcp,
+            Link::Tls(tls) => tls,
+        }
+    }
+
+    fn into_wire(self) -> Box<dyn Wire> {
+        match self {
+            Link::Plain(tcp) => Box::new(tcp),
+            Link::Tls(tls) => tls,
+        }
+    }
+}
+
 /// Makes connections to one target.
 pub struct Connector {
     addresses: Vec<SocketAddr>,
@@ -68,10 +92,15 @@ impl Connector {
 
     /// Opens a connection; the text of an error does not differ from connection to connection.
     pub async fn connect(&self) -> Result<Box<dyn Wire>, String> {
+        Ok(self.link().await?.into_wire())
+    }
+
+    /// The same, for those who want the socket itself.
+    pub async fn link(&self) -> Result<Link, String> {
         let tcp = self.tcp().await.map_err(|error| describe(&error))?;
         tcp.set_nodelay(true).map_err(|error| describe(&error))?;
         let Some((connector, name)) = &self.tls else {
-            return Ok(Box::new(tcp));
+            return Ok(Link::Plain(tcp));
         };
         let wire = connector
             .connect(name.clone(), tcp)
@@ -80,7 +109,7 @@ impl Connector {
         if self.alpn == H2 && wire.get_ref().1.alpn_protocol() != Some(H2) {
             return Err("the server did not choose HTTP/2 (ALPN)".to_owned());
         }
-        Ok(Box::new(wire))
+        Ok(Link::Tls(Box::new(wire)))
     }
 
     async fn tcp(&self) -> io::Result<TcpStream> {

@@ -1,13 +1,16 @@
 //! The registry of live connections: what is open now, and how to reach it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use super::bell::Bell;
 use super::crowd::Crowd;
 use super::parcel::{Parcel, Parcels};
 use crate::board::Board;
@@ -50,9 +53,14 @@ struct Open {
     crowds: HashMap<Arc<str>, Crowd>,
 }
 
-/// One open stream.
+/// One open stream. What is touched at every message stands together in front.
 #[derive(Debug)]
+#[repr(C)]
 pub struct LiveConnection {
+    events: AtomicU64,
+    bytes: AtomicU64,
+    bell: Bell,
+    stuck: AtomicBool,
     /// Its number, from 1, in order of arrival.
     pub number: u64,
     /// The client.
@@ -64,14 +72,11 @@ pub struct LiveConnection {
     /// When it came, on the session's clock.
     pub since: Duration,
     /// The path that was asked for, without the session's name.
-    pub(super) path: OnceLock<String>,
-    events: AtomicU64,
-    bytes: AtomicU64,
+    pub(super) path: OnceLock<Box<str>>,
     /// Since when a write has been going on that the client has not taken.
     writing: Mutex<Option<Instant>>,
     parcels: Parcels,
     order: Mutex<Option<Order>>,
-    ordered: Notify,
 }
 
 /// Keeps a stream in the registry for as long as it lives.
@@ -167,9 +172,10 @@ impl Connections {
             events: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             writing: Mutex::new(None),
+            stuck: AtomicBool::new(false),
             parcels: Parcels::default(),
             order: Mutex::new(None),
-            ordered: Notify::new(),
+            bell: Bell::default(),
         })
     }
 
@@ -274,17 +280,13 @@ impl LiveConnection {
             *given = Some(order);
         }
         drop(given);
-        self.ordered.notify_one();
+        self.bell.ring();
     }
 
-    /// Waits for an order that does not wait for a write to be done. Cancel-safe.
-    pub(super) async fn cut_short(&self) -> Order {
-        loop {
-            if let Some(order) = self.given().filter(|order| order.is_abrupt()) {
-                return order;
-            }
-            self.ordered.notified().await;
-        }
+    /// An order that does not wait for a write to be done, or a promise to wake.
+    pub(super) fn poll_cut_short(&self, cx: &Context<'_>) -> Poll<Order> {
+        self.bell
+            .poll(cx, || self.given().filter(|order| order.is_abrupt()))
     }
 
     /// Nothing is sent any more: what is handed in is refused.
@@ -297,25 +299,28 @@ impl LiveConnection {
         *lock(&self.order)
     }
 
+    /// Whether there is an order, or something was handed in; if not, the task is woken once there is.
+    pub(super) fn is_called(&self, cx: &Context<'_>) -> bool {
+        let called = || (self.given().is_some() || self.has_parcels()).then_some(());
+        self.bell.poll(cx, called).is_ready()
+    }
+
     /// Waits for an order. Cancel-safe.
     pub async fn ordered(&self) -> Order {
-        loop {
-            if let Some(order) = self.given() {
-                return order;
-            }
-            self.ordered.notified().await;
-        }
+        poll_fn(|cx| self.bell.poll(cx, || self.given())).await
     }
 
     /// Hands in events to be sent between those of the script; what became of them comes when they have
     /// been written. `None`: the stream has ended.
     pub fn hand_in(&self, events: Vec<Event>) -> Option<tokio::sync::oneshot::Receiver<Result<(), String>>> {
-        self.parcels.put(events)
+        let answer = self.parcels.put(events)?;
+        self.bell.ring();
+        Some(answer)
     }
 
     /// Waits for events that are handed in. Cancel-safe.
     pub(super) async fn handed_in(&self) -> Parcel {
-        self.parcels.next().await
+        poll_fn(|cx| self.bell.poll(cx, || self.parcels.take())).await
     }
 
     /// Whether nothing has been handed in.
@@ -325,12 +330,22 @@ impl LiveConnection {
 
     /// The path that was asked for.
     pub fn path(&self) -> &str {
-        self.path.get().map_or("", String::as_str)
+        self.path.get().map_or("", |path| path)
     }
 
-    /// A write begins, or is over.
-    pub(super) fn writes(&self, now: bool) {
+    /// Events that were handed in.
+    pub(super) fn take_parcel(&self) -> Option<Parcel> {
+        self.parcels.take()
+    }
+
+    /// Whether the client has not taken all that is being written to it.
+    pub(super) fn is_stuck(&self, now: bool) {
+        // Most writes are over at once, and nobody else writes this.
+        if now == self.stuck.load(Ordering::Relaxed) {
+            return;
+        }
         *lock(&self.writing) = now.then(Instant::now);
+        self.stuck.store(now, Ordering::Relaxed);
     }
 
     /// How long (in real time) the client has not taken what is being written to it.
@@ -373,7 +388,7 @@ impl std::ops::Deref for Registered {
 impl Registered {
     /// Remembers the path that was asked for.
     pub(super) fn asked_for(self, path: &str) -> Registered {
-        let _ = self.live.path.set(short(path).into_owned());
+        let _ = self.live.path.set(short(path).into());
         self
     }
 

@@ -4,6 +4,7 @@
 //! a [`sink::Sink`]. No HTTP library here, no files.
 
 mod answer;
+mod bell;
 pub mod catalog;
 mod choose;
 pub mod connections;
@@ -17,8 +18,10 @@ mod outcome;
 mod outlet;
 mod parcel;
 mod player;
+pub mod playing;
 mod refusal;
 mod reply;
+mod rest;
 pub mod sessions;
 pub mod sink;
 mod stage;

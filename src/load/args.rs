@@ -8,7 +8,7 @@ use clap::Args;
 use http::{HeaderName, HeaderValue};
 
 use super::error::LoadError;
-use super::settings::{Listen, LoadSettings, Publish, Template, Work};
+use super::settings::{Listen, LoadSettings, Publish, Template, Way, Work};
 use crate::client::Target;
 
 /// Open many streams of an SSE server and measure what arrives.
@@ -25,9 +25,17 @@ pub struct LoadArgs {
     #[arg(long, value_name = "URL")]
     pub publish: Option<String>,
 
+    /// Run this shell command for each message, which is in $MOCK_SSE_MESSAGE and on its standard input
+    #[arg(long, value_name = "COMMAND", conflicts_with = "publish")]
+    pub publish_command: Option<String>,
+
+    /// How many publish side by side, each on a connection of its own; they share --rate and --messages
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub publishers: usize,
+
     /// What to post: JSON with the members "n" and "t", whose values are the placeholders n (the
     /// message's number) and t (the time of sending in ns), each in braces; nothing else by default
-    #[arg(long, value_name = "TEMPLATE", requires = "publish")]
+    #[arg(long, value_name = "TEMPLATE")]
     pub body: Option<String>,
 
     /// Messages per second; 0: each as soon as the last one was answered
@@ -43,16 +51,21 @@ pub struct LoadArgs {
     pub time: Option<Duration>,
 
     /// Listen until each stream has had so many events (or --for is over; then some are lost)
-    #[arg(long, value_name = "COUNT", conflicts_with = "publish")]
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["publish", "publish_command"])]
     pub events: Option<u64>,
 
     /// Messages to post ahead of the measured ones, until every stream has had one
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     pub warm_up: u64,
 
-    /// The server's process: measure its CPU time and memory
-    #[arg(long, value_name = "PID")]
-    pub server_pid: Option<u32>,
+    /// The server's process: measure its CPU time and memory; of several processes (with commas
+    /// between) the sum
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub server_pid: Vec<u32>,
+
+    /// Threads that read the streams; by default half as many as there are processors
+    #[arg(long, value_name = "COUNT")]
+    pub threads: Option<usize>,
 
     /// How many connections may be in the making at once
     #[arg(long, value_name = "COUNT", default_value_t = 64)]
@@ -90,6 +103,14 @@ pub struct LoadArgs {
     #[arg(long)]
     pub allow_remote: bool,
 
+    /// Do not show on the terminal how far the run is
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Draw latency and deliveries in time into this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -106,7 +127,8 @@ impl TryFrom<LoadArgs> for LoadSettings {
             .map(|text| header(text))
             .collect::<Result<_, _>>()?;
         settings.streams = args.streams;
-        settings.server_pid = args.server_pid;
+        settings.server_pids = args.server_pid;
+        settings.threads = args.threads.unwrap_or(settings.threads);
         settings.connect_concurrency = args.connect_concurrency;
         settings.http2 = args.http2;
         settings.streams_per_connection = args.streams_per_connection;
@@ -115,12 +137,19 @@ impl TryFrom<LoadArgs> for LoadSettings {
         settings.timeout = args.timeout;
         settings.limit = args.limit;
         settings.allow_remote = args.allow_remote;
+        settings.progress = !args.quiet;
         Ok(settings)
     }
 }
 
 fn work(args: &LoadArgs) -> Result<Work, LoadError> {
-    let Some(url) = &args.publish else {
+    let Some(way) = way(args)? else {
+        if args.body.is_some() {
+            return Err(setting(
+                "--body",
+                "it is what to publish: give --publish or --publish-command, too",
+            ));
+        }
         // Streams that never end must not keep the run from ending.
         return Ok(Work::Listen(Listen {
             time: args.time.unwrap_or(Duration::from_secs(20)),
@@ -133,7 +162,8 @@ fn work(args: &LoadArgs) -> Result<Work, LoadError> {
         None => args.messages,
     };
     Ok(Work::Publish(Publish {
-        url: Target::parse(url)?,
+        way,
+        publishers: args.publishers,
         body: match &args.body {
             Some(text) => Template::parse(text)?,
             None => Template::default(),
@@ -142,6 +172,14 @@ fn work(args: &LoadArgs) -> Result<Work, LoadError> {
         messages,
         warm_up: args.warm_up,
     }))
+}
+
+fn way(args: &LoadArgs) -> Result<Option<Way>, LoadError> {
+    let command = || args.publish_command.clone().map(Way::Command);
+    match &args.publish {
+        Some(url) => Ok(Some(Way::Post(Target::parse(url)?))),
+        None => Ok(command()),
+    }
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), LoadError> {
@@ -227,6 +265,11 @@ mod tests {
             (
                 "http://[::1]/ --publish http://[::1]/ --rate 0 --for 5s",
                 "needs a --rate",
+            ),
+            ("http://[::1]/ --body x", "give --publish or --publish-command"),
+            (
+                "http://[::1]/ --publish http://[::1]/ --publish-command x",
+                "cannot be used with",
             ),
             ("http://[::1]/ --publish http://[::1]/ --body x", "`x` must hold"),
         ] {

@@ -1,5 +1,5 @@
-//! Where all streams of a run count together, and where the run waits for them. What belongs
-//! here: shared counters, cheap to add to; what one stream alone knows is in `tally`.
+//! Where all threads of a run count together, and where the run waits for them. What belongs
+//! here: shared counters; what one stream alone knows is in `tally`, what one thread in `desk`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
@@ -8,9 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
-use super::blocks::Blocks;
-use super::histogram::Histogram;
-use super::tally::{Bounds, Noted, Tally};
+use super::progress::Phase;
+use super::tally::Bounds;
 
 /// More different error texts than this are counted under one heading.
 const MOST_TEXTS: usize = 16;
@@ -18,7 +17,8 @@ const MOST_TEXTS: usize = 16;
 /// Wall-clock time that cannot jump: read once, then carried on by the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    began_ns: u64,
+    /// When the run began: Unix time in nanoseconds.
+    pub began_ns: u64,
     began: Instant,
 }
 
@@ -59,6 +59,9 @@ impl Counter {
     // Sequentially consistent, here and in `reached`: either the adder sees the goal, or who set
     // it sees the count.
     fn add(&self, more: u64, wake: &Notify) {
+        if more == 0 {
+            return;
+        }
         let before = self.count.fetch_add(more, SeqCst);
         if before + more >= self.goal.load(SeqCst) {
             wake.notify_one();
@@ -89,17 +92,40 @@ pub enum Ending {
 /// Streams that are over before the run is.
 #[derive(Debug, Default, Clone)]
 pub struct Ended {
+    /// The body came to its end.
     pub clean: u64,
+    /// Cut off, or malformed.
     pub broken: u64,
     /// Messages that they had received: nothing more is to be expected from them.
     pub delivered: u64,
     pub reasons: BTreeMap<String, u64>,
 }
 
+/// What a thread has counted since it last told.
+#[derive(Debug, Default)]
+pub struct News {
+    pub delivered: u64,
+    pub warm_ups: u64,
+    pub settled: u64,
+    pub satisfied: u64,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub phase: Phase,
+    /// Streams that were opened or could not be.
+    pub tried: u64,
+    /// Streams that have had a warm-up message.
+    pub settled: u64,
+    /// Messages that were sent, and answered or not.
+    pub sent: u64,
+    pub delivered: u64,
+}
+
 /// The shared state of a run.
 pub struct Board {
     pub clock: Clock,
-    pub latency: Histogram,
     /// Different messages, summed over the streams.
     pub delivered: Counter,
     /// Streams that have had a warm-up message.
@@ -108,26 +134,34 @@ pub struct Board {
     pub warm_ups: Counter,
     /// Streams that have had as many events as they were to wait for, or have ended.
     pub satisfied: Counter,
+    /// Events that a stream is to wait for.
+    pub enough: Option<u64>,
+    publishers: u64,
     published: AtomicU64,
+    phase: Mutex<Phase>,
+    tried: AtomicU64,
+    sent: AtomicU64,
     ended: Mutex<Ended>,
     wake: Notify,
-    enough: Option<u64>,
 }
 
 impl Board {
     /// A board for a run that begins now; `enough` events satisfy a stream.
-    pub fn new(enough: Option<u64>) -> Arc<Self> {
+    pub fn new(enough: Option<u64>, publishers: usize) -> Arc<Self> {
         Arc::new(Self {
             clock: Clock::start(),
-            latency: Histogram::default(),
             delivered: Counter::new(),
             settled: Counter::new(),
             warm_ups: Counter::new(),
             satisfied: Counter::new(),
+            enough,
+            publishers: publishers as u64,
             published: AtomicU64::new(0),
+            phase: Mutex::new(Phase::Connecting),
+            tried: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             ended: Mutex::default(),
             wake: Notify::new(),
-            enough,
         })
     }
 
@@ -137,11 +171,70 @@ impl Board {
         self.clock.now_ns()
     }
 
-    fn bounds(&self) -> Bounds {
+    /// A stream was opened, or could not be.
+    pub fn tried(&self) {
+        self.tried.fetch_add(1, Relaxed);
+    }
+
+    /// A measured message was sent and answered, or has failed.
+    pub fn sent(&self) {
+        self.sent.fetch_add(1, Relaxed);
+    }
+
+    /// What the run does from now on.
+    pub fn enter(&self, phase: Phase) {
+        *lock(&self.phase) = phase;
+    }
+
+    /// How far it is.
+    pub fn seen(&self) -> Seen {
+        Seen {
+            phase: *lock(&self.phase),
+            tried: self.tried.load(Relaxed),
+            settled: self.settled.get(),
+            sent: self.sent.load(Relaxed),
+            delivered: self.delivered.get(),
+        }
+    }
+
+    /// What can have been sent by now.
+    pub fn bounds(&self) -> Bounds {
         Bounds {
             run_began_ns: self.clock.began_ns,
             published: self.published.load(Relaxed),
+            publishers: self.publishers,
         }
+    }
+
+    /// Adds what a thread has counted.
+    pub fn tell(&self, news: &mut News) {
+        let News {
+            delivered,
+            warm_ups,
+            settled,
+            satisfied,
+        } = std::mem::take(news);
+        // In this order: who has waited for all warm-up messages looks which streams had one.
+        self.settled.add(settled, &self.wake);
+        self.warm_ups.add(warm_ups, &self.wake);
+        self.delivered.add(delivered, &self.wake);
+        self.satisfied.add(satisfied, &self.wake);
+    }
+
+    /// A stream that had received so many messages is over by itself.
+    pub fn end(&self, ending: Ending, delivered: u64) {
+        let mut ended = lock(&self.ended);
+        ended.delivered += delivered;
+        match ending {
+            Ending::Clean => ended.clean += 1,
+            Ending::Broken(reason) => {
+                ended.broken += 1;
+                count_text(&mut ended.reasons, reason, 1);
+            }
+        }
+        drop(ended);
+        // Goals may depend on how many streams are left: let the run look again.
+        self.wake.notify_one();
     }
 
     /// The streams that are over so far.
@@ -168,87 +261,13 @@ impl Board {
     }
 }
 
-/// One stream's place at the board.
-pub struct Receiver {
-    board: Arc<Board>,
-    tally: Arc<Mutex<Tally>>,
-    blocks: Blocks,
-}
-
-impl Receiver {
-    /// A place for a stream that is about to be read; `tally` can be read by others at any time.
-    pub fn new(board: Arc<Board>, tally: Arc<Mutex<Tally>>) -> Self {
-        Self {
-            board,
-            tally,
-            blocks: Blocks::default(),
-        }
-    }
-
-    /// Takes the next payload bytes. All events in them share one time of receipt.
-    pub fn take(&mut self, bytes: &[u8]) {
-        let board = &*self.board;
-        let (now_ns, bounds) = (board.clock.now_ns(), board.bounds());
-        let mut tally = lock(&self.tally);
-        let before = tally.events;
-        let (mut delivered, mut warm_ups, mut settled) = (0, 0, 0);
-        self.blocks
-            .feed(bytes, |marks| match tally.note(marks, now_ns, bounds) {
-                Noted::Delivered { took_ns } => {
-                    delivered += 1;
-                    board.latency.record(took_ns);
-                }
-                Noted::WarmUp { first } => {
-                    warm_ups += 1;
-                    settled += u64::from(first);
-                }
-                Noted::Other | Noted::Duplicate => {}
-            });
-        let after = tally.events;
-        drop(tally);
-        // Once a read, not once an event: the counters are shared by all threads.
-        for (counter, more) in [
-            (&board.delivered, delivered),
-            (&board.warm_ups, warm_ups),
-            (&board.settled, settled),
-        ] {
-            if more > 0 {
-                counter.add(more, &board.wake);
-            }
-        }
-        if board.enough.is_some_and(|n| before < n && after >= n) {
-            board.satisfied.add(1, &board.wake);
-        }
-    }
-
-    /// The stream is over by itself.
-    pub fn end(self, ending: Ending) {
-        let tally = lock(&self.tally).clone();
-        let mut ended = lock(&self.board.ended);
-        ended.delivered += tally.delivered;
-        match ending {
-            Ending::Clean => ended.clean += 1,
-            Ending::Broken(reason) => {
-                ended.broken += 1;
-                count_text(&mut ended.reasons, reason);
-            }
-        }
-        drop(ended);
-        if self.board.enough.is_none_or(|n| tally.events < n) {
-            self.board.satisfied.add(1, &self.board.wake);
-        }
-        // Goals may depend on how many streams are left: let the run look again.
-        self.board.wake.notify_one();
-    }
-}
-
 /// Counts an error text, in bounded space.
-pub fn count_text(texts: &mut BTreeMap<String, u64>, text: String) {
+pub fn count_text(texts: &mut BTreeMap<String, u64>, text: String, count: u64) {
     let text = match texts.contains_key(&text) || texts.len() < MOST_TEXTS {
         true => text,
         false => "other reasons".to_owned(),
     };
-    *texts.entry(text).or_default() += 1;
+    *texts.entry(text).or_default() += count;
 }
 
 /// Counters stay usable after a panic elsewhere: nothing is ever half-written.

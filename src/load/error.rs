@@ -15,6 +15,8 @@ pub enum LoadError {
     NoTrust,
     /// The streams do not fit in this process's limit of open files.
     TooManyFiles { needed: u64, limit: u64 },
+    /// No thread could be started to read in.
+    Threads { why: String },
     /// The server's process is not there, or may not be looked at.
     Process { pid: u32, why: String },
 }
@@ -33,6 +35,7 @@ impl fmt::Display for LoadError {
                 "{needed} open files are needed, but this process may have {limit} at most: raise \
                  it (`ulimit -n {needed}`) or open fewer streams"
             ),
+            Self::Threads { why } => write!(f, "no thread can be started to read in: {why}"),
             Self::Process { pid, why } => write!(f, "process {pid} cannot be measured: {why}"),
         }
     }

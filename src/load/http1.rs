@@ -1,14 +1,15 @@
 //! Streams over HTTP/1.1, one to a connection. What belongs here: what is done with the answers'
 //! bodies.
 
-use super::board::{Ending, Receiver};
+use super::board::Ending;
+use super::desk::{Desk, Inbox, Moment};
 use crate::client::body::{Body, Malformed, Progress};
 use crate::client::connect::{Wire, describe};
 use crate::client::head::Head;
 use crate::client::http1::{Answer, read};
 
 const MALFORMED: &str = "the body is not properly chunked";
-const CUT_OFF: &str = "the server closed the connection in the middle of the body";
+pub const CUT_OFF: &str = "the server closed the connection in the middle of the body";
 
 /// An error text unless the head is that of an event stream.
 pub fn check_stream(status: u16, content_type: &str) -> Result<(), String> {
@@ -24,33 +25,16 @@ pub fn check_stream(status: u16, content_type: &str) -> Result<(), String> {
     }
 }
 
-/// Receives a stream to its end.
-pub async fn receive(mut wire: Box<dyn Wire>, answer: Answer, mut receiver: Receiver) {
-    let mut body = answer.head.body;
-    let ending = match feed(&mut body, &answer.rest, &mut receiver) {
-        Some(ending) => ending,
-        None => follow(&mut *wire, &mut body, &mut receiver).await,
-    };
-    receiver.end(ending);
-}
-
-async fn follow(wire: &mut dyn Wire, body: &mut Body, receiver: &mut Receiver) -> Ending {
-    loop {
-        let mut ending = None;
-        match read(wire, |bytes| ending = feed(body, bytes, receiver)).await {
-            Ok(0) if body.may_close() => return Ending::Clean,
-            Ok(0) => return Ending::Broken(CUT_OFF.to_owned()),
-            Ok(_) => {}
-            Err(error) => return Ending::Broken(describe(&error)),
-        }
-        if let Some(ending) = ending {
-            return ending;
-        }
-    }
-}
-
-fn feed(body: &mut Body, bytes: &[u8], receiver: &mut Receiver) -> Option<Ending> {
-    match body.feed(bytes, |payload| receiver.take(payload)) {
+/// Takes the next bytes of a stream's body; its ending if they hold it.
+#[inline]
+pub fn feed(
+    body: &mut Body,
+    bytes: &[u8],
+    inbox: &mut Inbox,
+    desk: &mut Desk,
+    moment: &Moment,
+) -> Option<Ending> {
+    match body.feed(bytes, |payload| desk.take(inbox, payload, moment)) {
         Ok(Progress::Open) => None,
         Ok(Progress::Complete(_)) => Some(Ending::Clean),
         Err(Malformed) => Some(Ending::Broken(MALFORMED.to_owned())),

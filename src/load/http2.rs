@@ -1,5 +1,6 @@
 //! Streams over HTTP/2, many to a connection. What belongs here: the use of the `h2` crate.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,8 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request};
 use tokio::time::timeout;
 
-use super::board::{Ending, Receiver};
+use super::board::Ending;
+use super::desk::{Desk, Inbox};
 use super::http1::check_stream;
 use crate::client::Target;
 use crate::client::connect::Connector;
@@ -71,19 +73,22 @@ pub async fn open(sender: Sender, request: Request<()>, patience: Duration) -> R
 }
 
 /// Receives a stream to its end.
-pub async fn receive(mut body: RecvStream, mut receiver: Receiver) {
+pub async fn receive(mut body: RecvStream, inbox: &RefCell<Inbox>, desk: &RefCell<Desk>) {
     let ending = loop {
         match body.data().await {
             None => break Ending::Clean,
             Some(Err(error)) => break Ending::Broken(describe(&error)),
             Some(Ok(bytes)) => {
-                receiver.take(&bytes);
+                let mut desk = desk.borrow_mut();
+                let moment = desk.moment();
+                desk.take(&mut inbox.borrow_mut(), &bytes, &moment);
+                desk.tell();
                 // Fails only when the stream is over, which the next read tells.
                 let _ = body.flow_control().release_capacity(bytes.len());
             }
         }
     };
-    receiver.end(ending);
+    desk.borrow_mut().end(&inbox.borrow(), ending);
 }
 
 fn describe(error: &h2::Error) -> String {

@@ -21,6 +21,33 @@ pub enum Process {
     Pid(u32),
 }
 
+/// The processes of a server: what is measured of them is the sum, or nothing if one is not there.
+#[derive(Debug, Clone)]
+pub struct Server(Vec<Process>);
+
+impl Server {
+    /// An error unless all processes are there; a server without any cannot be measured.
+    pub fn new(pids: &[u32]) -> Result<Self, LoadError> {
+        pids.iter().try_for_each(|pid| check(*pid))?;
+        Ok(Self(pids.iter().copied().map(Process::Pid).collect()))
+    }
+
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        self.sum(Process::cpu_seconds)
+    }
+
+    pub fn pss_kib(&self) -> Option<u64> {
+        self.sum(Process::pss_kib)
+    }
+
+    fn sum<T: std::iter::Sum>(&self, figure: impl Fn(Process) -> Option<T>) -> Option<T> {
+        match self.0.is_empty() {
+            true => None,
+            false => self.0.iter().map(|process| figure(*process)).sum(),
+        }
+    }
+}
+
 impl Process {
     fn path(self, file: &str) -> String {
         match self {
@@ -41,7 +68,7 @@ impl Process {
 }
 
 /// An error unless the process is there.
-pub fn check(pid: u32) -> Result<(), LoadError> {
+fn check(pid: u32) -> Result<(), LoadError> {
     fs::read_to_string(Process::Pid(pid).path("stat"))
         .map(drop)
         .map_err(|error| LoadError::Process {

@@ -1,15 +1,19 @@
-//! What a run found, for people and for programs. What belongs here: the arithmetic of the
-//! figures, their names and units.
+//! What a run found. What belongs here: the arithmetic of the figures, their names and units; how
+//! people see them is in `table` and `plot`.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
 
 use serde::Serialize;
 
 use super::board::Board;
+use super::desk::Findings;
+use super::histogram::Histogram;
 use super::run::Measured;
 use super::settings::{LoadSettings, Work};
-use super::streams::Streams;
+use super::streams::Opened;
+
+/// Points of a curve.
+const MOST_POINTS: usize = 200;
 
 /// The result of a run. Names end with their unit; what could not be measured is absent (`null`).
 #[derive(Debug, Clone, Default, Serialize)]
@@ -27,6 +31,18 @@ pub struct LoadReport {
     pub server_memory: Option<MemoryFigures>,
     /// What went wrong, and how often; at most a few dozen different texts.
     pub problems: BTreeMap<String, u64>,
+    /// For pictures; not in the JSON.
+    #[serde(skip)]
+    pub curves: Curves,
+}
+
+/// The figures in between.
+#[derive(Debug, Clone, Default)]
+pub struct Curves {
+    /// Percentiles (0 to 100) and what they are in milliseconds.
+    pub latency_ms: Vec<(f64, f64)>,
+    /// Seconds since the first message, and deliveries a second around then.
+    pub deliveries_per_s: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -74,7 +90,9 @@ pub struct DeliveryFigures {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Latency {
     pub p50: f64,
+    pub p90: f64,
     pub p99: f64,
+    pub p999: f64,
     pub max: f64,
 }
 
@@ -108,9 +126,15 @@ pub(super) struct Facts {
 }
 
 impl LoadReport {
-    pub(super) fn new(settings: &LoadSettings, board: &Board, streams: &Streams, facts: Facts) -> Self {
-        let deliveries = delivery_figures(settings, streams, &facts);
-        let mut problems = streams.reasons.clone();
+    pub(super) fn new(
+        settings: &LoadSettings,
+        board: &Board,
+        opened: &Opened,
+        found: &Findings,
+        facts: Facts,
+    ) -> Self {
+        let deliveries = delivery_figures(settings, opened, found, &facts);
+        let mut problems = opened.reasons.clone();
         problems.extend(board.ended().reasons);
         if let Some(measured) = &facts.measured {
             let reasons = &measured.published.reasons;
@@ -119,11 +143,12 @@ impl LoadReport {
         Self {
             url: settings.url.url(),
             protocol: protocol(settings),
-            streams: stream_figures(settings, board, streams, &facts),
+            streams: stream_figures(settings, board, opened, &facts),
             published: publish_figures(settings, &facts),
-            latency_ms: latency(board),
+            latency_ms: latency(&found.latency),
             cpu: cpu_figures(&facts, deliveries.total),
-            server_memory: memory_figures(&facts, streams.opened()),
+            server_memory: memory_figures(&facts, opened.opened),
+            curves: curves(found, &facts, &deliveries),
             deliveries,
             problems,
         }
@@ -149,18 +174,18 @@ fn protocol(settings: &LoadSettings) -> String {
     format!("{version}{tls}")
 }
 
-fn stream_figures(settings: &LoadSettings, board: &Board, streams: &Streams, facts: &Facts) -> StreamFigures {
+fn stream_figures(settings: &LoadSettings, board: &Board, opened: &Opened, facts: &Facts) -> StreamFigures {
     let ended = board.ended();
-    let set_up_s = streams.set_up.as_secs_f64();
+    let set_up_s = opened.set_up.as_secs_f64();
     // Failed streams had no connection, as far as can be told.
     let per_connection = match settings.http2 {
         true => settings.streams_per_connection as u64,
         false => 1,
     };
-    let connections = streams.opened().div_ceil(per_connection);
+    let connections = opened.opened.div_ceil(per_connection);
     StreamFigures {
-        opened: streams.opened(),
-        failed: streams.failed,
+        opened: opened.opened,
+        failed: opened.failed,
         ended: ended.clean,
         broken: ended.broken,
         unsettled: facts.unsettled,
@@ -193,13 +218,18 @@ fn publish_figures(settings: &LoadSettings, facts: &Facts) -> Option<PublishFigu
     })
 }
 
-fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -> DeliveryFigures {
+fn delivery_figures(
+    settings: &LoadSettings,
+    opened: &Opened,
+    found: &Findings,
+    facts: &Facts,
+) -> DeliveryFigures {
     let Some(measured) = &facts.measured else {
         return DeliveryFigures::default();
     };
     let mut figures = DeliveryFigures::default();
     let (mut last_ns, mut short) = (0, 0);
-    for tally in streams.tallies() {
+    for tally in &found.tallies {
         figures.total += tally.delivered;
         figures.duplicated += tally.duplicates;
         figures.out_of_order += tally.out_of_order;
@@ -211,12 +241,14 @@ fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -
     }
     match settings.work {
         Work::Publish(_) => {
-            let expected = measured.published.accepted * streams.opened();
+            let expected = measured.published.accepted * opened.opened;
             figures.lost = expected.saturating_sub(figures.total);
             figures.took_s = last_ns.saturating_sub(measured.began_ns) as f64 / 1e9;
         }
         Work::Listen(_) => {
-            figures.total = std::mem::take(&mut figures.other_events);
+            // Whoever publishes, it is not this run.
+            figures.total = found.tallies.iter().map(|tally| tally.events).sum();
+            figures.other_events = 0;
             figures.lost = short;
             figures.took_s = measured.took.as_secs_f64();
         }
@@ -225,13 +257,29 @@ fn delivery_figures(settings: &LoadSettings, streams: &Streams, facts: &Facts) -
     figures
 }
 
-fn latency(board: &Board) -> Option<Latency> {
+fn latency(latency: &Histogram) -> Option<Latency> {
     let ms = |ns: u64| ns as f64 / 1e6;
     Some(Latency {
-        p50: ms(board.latency.percentile(50.0)?),
-        p99: ms(board.latency.percentile(99.0)?),
-        max: ms(board.latency.max()),
+        p50: ms(latency.percentile(50.0)?),
+        p90: ms(latency.percentile(90.0)?),
+        p99: ms(latency.percentile(99.0)?),
+        p999: ms(latency.percentile(99.9)?),
+        max: ms(latency.max()),
     })
+}
+
+fn curves(found: &Findings, facts: &Facts, deliveries: &DeliveryFigures) -> Curves {
+    let began_ns = facts.measured.as_ref().map_or(0, |m| m.began_ns - m.run_began_ns);
+    let end_ns = began_ns + (deliveries.took_s * 1e9) as u64;
+    Curves {
+        latency_ms: found
+            .latency
+            .curve(MOST_POINTS)
+            .into_iter()
+            .map(|(percent, ns)| (percent, ns as f64 / 1e6))
+            .collect(),
+        deliveries_per_s: found.pace.curve(began_ns, end_ns, MOST_POINTS),
+    }
 }
 
 fn cpu_figures(facts: &Facts, deliveries: u64) -> CpuFigures {
@@ -261,105 +309,4 @@ fn memory_figures(facts: &Facts, opened: u64) -> Option<MemoryFigures> {
 
 fn per(amount: f64, by: f64) -> f64 {
     if by > 0.0 { amount / by } else { 0.0 }
-}
-
-impl Display for LoadReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let StreamFigures {
-            opened,
-            failed,
-            ended,
-            broken,
-            unsettled,
-            connections,
-            set_up_s,
-            connections_per_s,
-        } = &self.streams;
-        row(f, "target", format_args!("{} ({})", self.url, self.protocol))?;
-        row(
-            f,
-            "streams",
-            format_args!("{opened} opened, {failed} failed, {broken} broken, {ended} ended by the server"),
-        )?;
-        if *unsettled > 0 {
-            row(
-                f,
-                "unsettled",
-                format_args!("{unsettled} streams without a warm-up message"),
-            )?;
-        }
-        row(
-            f,
-            "set-up",
-            format_args!("{set_up_s:.3} s, {connections} connections, {connections_per_s:.0}/s"),
-        )?;
-        if let Some(p) = &self.published {
-            let (accepted, failed, rate) = (p.accepted, p.failed, p.messages_per_s);
-            row(
-                f,
-                "published",
-                format_args!("{accepted} accepted, {failed} failed, {rate:.1}/s"),
-            )?;
-        }
-        self.write_deliveries(f)?;
-        self.write_costs(f)?;
-        for (text, count) in &self.problems {
-            row(f, "problem", format_args!("{count} × {text}"))?;
-        }
-        Ok(())
-    }
-}
-
-impl LoadReport {
-    fn write_deliveries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let d = &self.deliveries;
-        let (total, took, rate) = (d.total, d.took_s, d.per_s);
-        row(
-            f,
-            "deliveries",
-            format_args!("{total} in {took:.3} s, {rate:.0}/s"),
-        )?;
-        row(f, "lost", d.lost)?;
-        row(f, "duplicated", d.duplicated)?;
-        row(f, "out of order", d.out_of_order)?;
-        if d.other_events > 0 {
-            row(f, "other events", d.other_events)?;
-        }
-        if let Some(Latency { p50, p99, max }) = self.latency_ms {
-            row(
-                f,
-                "latency",
-                format_args!("p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms"),
-            )?;
-        }
-        Ok(())
-    }
-
-    fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, seconds, each) in [
-            ("server CPU", self.cpu.server_s, self.cpu.server_us_per_delivery),
-            ("own CPU", self.cpu.own_s, self.cpu.own_us_per_delivery),
-        ] {
-            match (seconds, each) {
-                (Some(s), Some(us)) => {
-                    row(f, name, format_args!("{s:.2} s, {us:.2} µs per delivery"))?;
-                }
-                (Some(s), None) => row(f, name, format_args!("{s:.2} s"))?,
-                (None, _) => {}
-            }
-        }
-        if let Some(m) = &self.server_memory {
-            let (before, open, each) = (m.before_kib, m.open_kib, m.kib_per_stream);
-            row(
-                f,
-                "server memory",
-                format_args!("{each:.2} KiB per stream (PSS {before} → {open} KiB)"),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
-    writeln!(f, "{name:<14} {value}")
 }

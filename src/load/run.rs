@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::board::Board;
 use super::error::LoadError;
-use super::process::{self, Process};
-use super::publisher::{Published, Publisher};
+use super::process::{self, Process, Server};
+use super::progress::{Phase, Progress};
+use super::publishing::{Published, Publishing};
 use super::report::{Facts, LoadReport};
 use super::settings::{Listen, LoadSettings, Publish, Work};
 use super::streams::Streams;
@@ -26,41 +27,56 @@ pub async fn run(settings: LoadSettings) -> Result<LoadReport, LoadError> {
         Work::Listen(listen) => listen.events,
         Work::Publish(_) => None,
     };
-    let mut publisher = match &settings.work {
-        Work::Publish(publish) => Some(Publisher::new(publish, &settings).await?),
-        Work::Listen(_) => None,
+    let (mut publishing, publishers) = match &settings.work {
+        Work::Publish(publish) => {
+            let publishing = Publishing::new(publish, &settings).await?;
+            (Some(publishing), publish.publishers)
+        }
+        Work::Listen(_) => (None, 1),
     };
-    let server = settings.server_pid.map(Process::Pid);
-    let board = Board::new(enough);
-    let pss_before = server.and_then(Process::pss_kib);
+    let server = Server::new(&settings.server_pids)?;
+    let board = Board::new(enough, publishers);
+    let pss_before = server.pss_kib();
+    let progress = Progress::begin(&settings, &board);
     let streams = Streams::open(&settings, &board).await?;
+    let opened = streams.count.clone();
     let mut facts = Facts {
         pss_before,
         ..Facts::default()
     };
-    if streams.opened() > 0 {
-        let measured = match (&settings.work, &mut publisher) {
-            (Work::Publish(publish), Some(publisher)) => {
-                facts.unsettled = settle(publish, publisher, &board, &streams, &settings).await;
-                let publishing = publish_all(publisher, &board, &streams, &settings);
-                measure(&board, server, publishing).await
+    if opened.opened > 0 {
+        let crowd = Crowd {
+            board: &board,
+            opened: opened.opened,
+            settings: &settings,
+        };
+        let measured = match (&settings.work, &mut publishing) {
+            (Work::Publish(_), Some(publishing)) => {
+                publishing.connect(settings.connect_concurrency).await;
+                facts.unsettled = crowd.settle(publishing).await;
+                measure(&board, &server, crowd.publish(publishing)).await
             }
-            (Work::Listen(listen), _) => {
-                let listening = listen_until(*listen, &board, &streams);
-                measure(&board, server, listening).await
-            }
-            (Work::Publish(_), None) => unreachable!("a publisher is made for publishing"),
+            (Work::Listen(listen), _) => measure(&board, &server, crowd.listen(*listen)).await,
+            (Work::Publish(_), None) => unreachable!("publishers are made for publishing"),
         };
         facts.measured = Some(measured);
     }
-    Ok(LoadReport::new(&settings, &board, &streams, facts))
+    drop(progress);
+    let found = streams.close().await;
+    Ok(LoadReport::new(&settings, &board, &opened, &found, facts))
 }
 
 fn check(settings: &LoadSettings) -> Result<(), LoadError> {
+    let publishers = match &settings.work {
+        Work::Publish(publish) => publish.publishers,
+        Work::Listen(_) => 1,
+    };
     let positive = [
         ("--streams", settings.streams),
         ("--connect-concurrency", settings.connect_concurrency),
         ("--streams-per-connection", settings.streams_per_connection),
+        ("--threads", settings.threads),
+        ("--publishers", publishers),
     ];
     for (name, value) in positive {
         if value == 0 {
@@ -71,10 +87,7 @@ fn check(settings: &LoadSettings) -> Result<(), LoadError> {
     if let Work::Publish(publish) = &settings.work {
         check_schedule(publish, settings.limit)?;
     }
-    if let Some(pid) = settings.server_pid {
-        process::check(pid)?;
-    }
-    process::make_room(settings.connections() as u64)
+    process::make_room(settings.connections() as u64 + publishers as u64)
 }
 
 fn check_schedule(publish: &Publish, limit: Duration) -> Result<(), LoadError> {
@@ -94,74 +107,82 @@ fn check_schedule(publish: &Publish, limit: Duration) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Publishes warm-up messages until every stream has had one; returns how many never did.
-///
-/// A head alone does not show that a server has subscribed the stream to anything.
-async fn settle(
-    publish: &Publish,
-    publisher: &mut Publisher,
-    board: &Arc<Board>,
-    streams: &Streams,
-    settings: &LoadSettings,
-) -> u64 {
-    if publish.warm_up == 0 {
-        return 0;
+/// The opened streams, and how they are waited for.
+struct Crowd<'a> {
+    board: &'a Arc<Board>,
+    opened: u64,
+    settings: &'a LoadSettings,
+}
+
+impl Crowd<'_> {
+    /// Streams that are still there.
+    fn alive(&self) -> u64 {
+        let ended = self.board.ended();
+        self.opened - ended.clean - ended.broken
     }
-    let alive = |board: &Board| {
-        let ended = board.ended();
-        streams.opened() - ended.clean - ended.broken
-    };
-    // The first round, at full length, also warms up; further ones only probe.
-    let (mut count, mut sent) = (publish.warm_up, 0);
-    for _ in 0..WARM_UP_ROUNDS {
-        let round = publisher.warm_up(board, count).await;
-        sent += round.accepted;
-        let idle = (settings.timeout / WARM_UP_ROUNDS).min(settings.limit);
-        board
-            .wait(idle, |board| board.warm_ups.reached(sent * alive(board)))
-            .await;
-        let settled = board.settled.get() >= alive(board);
-        if settled || round.accepted == 0 {
-            break;
+
+    /// Publishes warm-up messages until every stream has had one; returns how many never did.
+    ///
+    /// A head alone does not show that a server has subscribed the stream to anything.
+    async fn settle(&self, publishing: &mut Publishing) -> u64 {
+        let Self { board, settings, .. } = self;
+        board.enter(Phase::WarmUp);
+        if publishing.warm_up_count() == 0 {
+            return 0;
         }
-        count = 1;
+        // The first round, at full length, also warms up; further ones only probe.
+        let (mut count, mut sent) = (publishing.warm_up_count(), 0);
+        for _ in 0..WARM_UP_ROUNDS {
+            let round = publishing.warm_up(board, count).await;
+            sent += round.accepted;
+            let idle = (settings.timeout / WARM_UP_ROUNDS).min(settings.limit);
+            board
+                .wait(idle, |board| board.warm_ups.reached(sent * self.alive()))
+                .await;
+            let settled = board.settled.get() >= self.alive();
+            if settled || round.accepted == 0 {
+                break;
+            }
+            count = 1;
+        }
+        board.warm_ups.disarm();
+        self.opened - board.settled.get()
     }
-    board.warm_ups.disarm();
-    streams.opened() - board.settled.get()
-}
 
-async fn publish_all(
-    publisher: &mut Publisher,
-    board: &Arc<Board>,
-    streams: &Streams,
-    settings: &LoadSettings,
-) -> Published {
-    let deadline = tokio::time::Instant::now() + settings.limit;
-    let published = publisher.publish(board).await;
-    let delivered = board.wait(settings.timeout, |board| {
-        let ended = board.ended();
-        let alive = streams.opened() - ended.clean - ended.broken;
-        let expected = published.accepted * alive + ended.delivered;
-        board.delivered.reached(expected)
-    });
-    // What has not come by then shows as lost.
-    let _ = tokio::time::timeout_at(deadline, delivered).await;
-    board.delivered.disarm();
-    published
-}
+    async fn publish(&self, publishing: &mut Publishing) -> Published {
+        let Self { board, settings, .. } = self;
+        board.enter(Phase::Publishing);
+        let deadline = tokio::time::Instant::now() + settings.limit;
+        let published = publishing.publish(board).await;
+        let delivered = board.wait(settings.timeout, |board| {
+            let ended = board.ended();
+            let alive = self.opened - ended.clean - ended.broken;
+            let expected = published.accepted * alive + ended.delivered;
+            board.delivered.reached(expected)
+        });
+        // What has not come by then shows as lost.
+        let _ = tokio::time::timeout_at(deadline, delivered).await;
+        board.delivered.disarm();
+        published
+    }
 
-async fn listen_until(listen: Listen, board: &Arc<Board>, streams: &Streams) -> Published {
-    // Nothing is published, so nothing counts as delivered and the wait is never prolonged.
-    board
-        .wait(listen.time, |board| board.satisfied.reached(streams.opened()))
-        .await;
-    Published::default()
+    async fn listen(&self, listen: Listen) -> Published {
+        let Self { board, opened, .. } = self;
+        board.enter(Phase::Listening);
+        // Whatever else arrives does not prolong it.
+        let satisfied = board.wait(listen.time, |board| {
+            listen.events == Some(0) || board.satisfied.reached(*opened)
+        });
+        let _ = tokio::time::timeout(listen.time, satisfied).await;
+        Published::default()
+    }
 }
 
 /// What was measured around the messages.
 pub struct Measured {
     pub published: Published,
-    /// When the work began: Unix time, nanoseconds.
+    /// When the run began, and when the work did: Unix time, nanoseconds.
+    pub run_began_ns: u64,
     pub began_ns: u64,
     /// How long it took, waiting for what never came included.
     pub took: Duration,
@@ -173,21 +194,21 @@ pub struct Measured {
     pub pss_after: Option<u64>,
 }
 
-async fn measure(board: &Board, server: Option<Process>, work: impl Future<Output = Published>) -> Measured {
-    let server_cpu = || server.and_then(Process::cpu_seconds);
-    let pss_open = server.and_then(Process::pss_kib);
-    let (own, theirs) = (Process::Own.cpu_seconds(), server_cpu());
+async fn measure(board: &Board, server: &Server, work: impl Future<Output = Published>) -> Measured {
+    let pss_open = server.pss_kib();
+    let (own, theirs) = (Process::Own.cpu_seconds(), server.cpu_seconds());
     let (began, began_ns) = (Instant::now(), board.clock.now_ns());
     let published = work.await;
     let took = began.elapsed();
     let spent = |before: Option<f64>, after: Option<f64>| Some(after? - before?);
     Measured {
         published,
+        run_began_ns: board.clock.began_ns,
         began_ns,
         took,
         own_cpu_s: spent(own, Process::Own.cpu_seconds()),
-        server_cpu_s: spent(theirs, server_cpu()),
+        server_cpu_s: spent(theirs, server.cpu_seconds()),
         pss_open,
-        pss_after: server.and_then(Process::pss_kib),
+        pss_after: server.pss_kib(),
     }
 }

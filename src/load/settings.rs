@@ -20,8 +20,10 @@ pub struct LoadSettings {
     pub streams: usize,
     /// What to do once they are open.
     pub work: Work,
-    /// The server's process, to measure its processor time and memory.
-    pub server_pid: Option<u32>,
+    /// The server's processes, to measure their processor time and memory.
+    pub server_pids: Vec<u32>,
+    /// Threads that read the streams.
+    pub threads: usize,
     /// How many connections may be in the making at once.
     pub connect_concurrency: usize,
     /// HTTP/2: by prior knowledge over http, by ALPN over https. Publishing stays HTTP/1.1.
@@ -40,6 +42,8 @@ pub struct LoadSettings {
     pub limit: Duration,
     /// Allow a target that is not this machine.
     pub allow_remote: bool,
+    /// Show how far the run is, where standard error is a terminal.
+    pub progress: bool,
 }
 
 impl LoadSettings {
@@ -49,7 +53,8 @@ impl LoadSettings {
             url,
             streams: 100,
             work,
-            server_pid: None,
+            server_pids: Vec::new(),
+            threads: default_threads(),
             connect_concurrency: 64,
             http2: false,
             streams_per_connection: 100,
@@ -59,6 +64,7 @@ impl LoadSettings {
             timeout: Duration::from_secs(10),
             limit: Duration::from_secs(600),
             allow_remote: false,
+            progress: false,
         }
     }
 
@@ -85,6 +91,12 @@ impl LoadSettings {
     }
 }
 
+/// Half of the processors, so that a server on this machine has the other half.
+fn default_threads() -> usize {
+    let all = std::thread::available_parallelism();
+    all.map_or(1, |all| all.get().div_ceil(2))
+}
+
 /// What happens once the streams are open.
 #[derive(Debug, Clone)]
 pub enum Work {
@@ -97,10 +109,13 @@ pub enum Work {
 /// Messages to publish.
 #[derive(Debug, Clone)]
 pub struct Publish {
-    /// Where each message is posted.
-    pub url: Target,
+    /// Where the messages go.
+    pub way: Way,
     /// What is posted.
     pub body: Template,
+    /// How many publish side by side, each on a connection of its own; each one waits for the answer
+    /// to a message before it sends the next.
+    pub publishers: usize,
     /// Messages per second on a fixed schedule; `None`: each as soon as the last was answered.
     pub rate: Option<f64>,
     /// How many messages.
@@ -108,6 +123,16 @@ pub struct Publish {
     /// Messages ahead of the measured ones. They also show that every stream is subscribed;
     /// with 0, a server that sends its head before it subscribes may seem to lose messages.
     pub warm_up: u64,
+}
+
+/// How a message gets to the server.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// It is posted to this address.
+    Post(Target),
+    /// A command of the shell is run; it finds the message in the variable `MOCK_SSE_MESSAGE` and in
+    /// its standard input.
+    Command(String),
 }
 
 /// How long to listen: until the time is over, every stream has its events, or all have ended.

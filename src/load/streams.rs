@@ -1,45 +1,59 @@
 //! Opens the streams and keeps them. What belongs here: how many are opened at once, which have
-//! come and which have failed; the protocols are in `http1` and `http2`.
+//! come and which have failed. They are read in threads: `reader` (HTTP/1.1), `shared` (HTTP/2).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::board::{Board, Receiver, count_text, lock};
+use super::board::{Board, count_text};
+use super::desk::Findings;
 use super::error::LoadError;
+use super::reader::{Arrival, Reader};
 use super::settings::LoadSettings;
-use super::tally::Tally;
+use super::shared::Sharer;
+use super::tls::Tls;
 use super::{http1, http2};
 use crate::client::ClientError;
-use crate::client::connect::Connector;
+use crate::client::connect::{Connector, Link, describe};
 use crate::client::http1::{exchange, request};
 
 /// What came of the attempt to open a stream.
-type Opening = Result<Arc<Mutex<Tally>>, String>;
+type Opening = Result<(), String>;
 
-/// All streams of a run; dropping it closes them.
-pub struct Streams {
-    tallies: Vec<Arc<Mutex<Tally>>>,
+/// How the attempts to open the streams went.
+#[derive(Debug, Default, Clone)]
+pub struct Opened {
+    pub opened: u64,
     /// Streams that could not be opened.
     pub failed: u64,
     pub reasons: BTreeMap<String, u64>,
     /// From the first connection attempt to the last head.
     pub set_up: Duration,
-    _tasks: JoinSet<()>,
 }
 
-/// What every stream's task needs.
-struct Plan {
-    connector: Connector,
+/// All streams of a run; dropping it closes them.
+pub struct Streams {
+    pub count: Opened,
+    threads: Threads,
+}
+
+enum Threads {
+    Http1(Vec<Reader>),
+    Http2(Vec<Sharer>),
+}
+
+/// What is needed to open a stream.
+pub struct Plan {
+    pub connector: Connector,
     http1: Vec<u8>,
-    http2: http::Request<()>,
-    patience: Duration,
+    pub http2: http::Request<()>,
+    pub patience: Duration,
+    pub gate: Semaphore,
     board: Arc<Board>,
-    gate: Semaphore,
     results: mpsc::UnboundedSender<Opening>,
 }
 
@@ -47,45 +61,84 @@ impl Streams {
     /// Opens the streams and returns when each one's head has come or it has failed.
     pub async fn open(settings: &LoadSettings, board: &Arc<Board>) -> Result<Self, LoadError> {
         // Unbounded, and yet bounded: each stream sends one result.
-        let (results, mut incoming) = mpsc::unbounded_channel();
+        let (results, incoming) = mpsc::unbounded_channel();
         let plan = Arc::new(Plan::new(settings, board, results).await?);
-        let mut tasks = JoinSet::new();
         let began = Instant::now();
-        spawn_all(settings, plan, &mut tasks);
-        let mut streams = Self {
-            tallies: Vec::with_capacity(settings.streams),
-            failed: 0,
-            reasons: BTreeMap::new(),
-            set_up: Duration::ZERO,
-            _tasks: JoinSet::new(),
+        let mut tasks = JoinSet::new();
+        let threads = match settings.http2 {
+            true => Threads::Http2(share(settings, board, &plan)?),
+            false => Threads::Http1(spread(settings, board, &plan, &mut tasks)?),
         };
-        for _ in 0..settings.streams {
-            match incoming.recv().await {
-                Some(Ok(tally)) => streams.tallies.push(tally),
-                Some(Err(reason)) => streams.fail(reason),
-                // A task ended without a result: it panicked.
-                None => streams.fail("the stream's task died".to_owned()),
+        drop(plan);
+        let mut count = gather(settings.streams, incoming).await;
+        count.set_up = began.elapsed();
+        Ok(Self { count, threads })
+    }
+
+    /// Closes them; what they have received.
+    pub async fn close(self) -> Findings {
+        let mut all = Findings::default();
+        match self.threads {
+            Threads::Http1(readers) => {
+                for reader in readers {
+                    all.merge(reader.finish().await);
+                }
+            }
+            Threads::Http2(sharers) => {
+                for sharer in sharers {
+                    all.merge(sharer.finish().await);
+                }
             }
         }
-        streams.set_up = began.elapsed();
-        streams._tasks = tasks;
-        Ok(streams)
+        all
     }
+}
 
-    fn fail(&mut self, reason: String) {
-        self.failed += 1;
-        count_text(&mut self.reasons, reason);
+async fn gather(streams: usize, mut incoming: mpsc::UnboundedReceiver<Opening>) -> Opened {
+    let mut count = Opened::default();
+    for _ in 0..streams {
+        // None: a task ended without a result, so it panicked.
+        let died = || Err("the stream's task died".to_owned());
+        match incoming.recv().await.unwrap_or_else(died) {
+            Ok(()) => count.opened += 1,
+            Err(reason) => {
+                count.failed += 1;
+                count_text(&mut count.reasons, reason, 1);
+            }
+        }
     }
+    count
+}
 
-    /// How many streams were opened.
-    pub fn opened(&self) -> u64 {
-        self.tallies.len() as u64
+/// Connections of HTTP/2, dealt out to the threads.
+fn share(settings: &LoadSettings, board: &Arc<Board>, plan: &Arc<Plan>) -> Result<Vec<Sharer>, LoadError> {
+    let mut shares = vec![Vec::new(); settings.threads.min(settings.connections())];
+    let (threads, mut left) = (shares.len(), settings.streams);
+    for at in 0..settings.connections() {
+        let streams = left.min(settings.streams_per_connection);
+        shares[at % threads].push(streams);
+        left -= streams;
     }
+    shares
+        .into_iter()
+        .map(|connections| Sharer::start(board, plan.clone(), connections))
+        .collect()
+}
 
-    /// Each opened stream's count as it stands now.
-    pub fn tallies(&self) -> impl Iterator<Item = Tally> + '_ {
-        self.tallies.iter().map(|tally| lock(tally).clone())
+/// A connection a stream, dealt out to the threads when its head has come.
+fn spread(
+    settings: &LoadSettings,
+    board: &Arc<Board>,
+    plan: &Arc<Plan>,
+    tasks: &mut JoinSet<()>,
+) -> Result<Vec<Reader>, LoadError> {
+    let threads = settings.threads.min(settings.streams);
+    let readers = (0..threads).map(|_| Reader::start(board));
+    let readers: Vec<Reader> = readers.collect::<Result<_, _>>()?;
+    for at in 0..settings.streams {
+        tasks.spawn(one(plan.clone(), readers[at % threads].clone()));
     }
+    Ok(readers)
 }
 
 impl Plan {
@@ -107,102 +160,59 @@ impl Plan {
             http1,
             http2,
             patience: settings.timeout,
-            board: board.clone(),
             gate: Semaphore::new(settings.connect_concurrency),
+            board: board.clone(),
             results,
         })
     }
 
-    /// Tells that a stream is open, and gives the place where it counts.
-    fn opened(&self) -> Receiver {
-        let tally = Arc::new(Mutex::new(Tally::default()));
-        let receiver = Receiver::new(self.board.clone(), tally.clone());
-        let _ = self.results.send(Ok(tally));
-        receiver
+    /// Tells that a stream is open.
+    pub fn opened(&self) {
+        self.tell(Ok(()));
     }
 
-    fn failed(&self, reason: String) {
-        let _ = self.results.send(Err(reason));
+    /// Tells that a stream could not be opened.
+    pub fn failed(&self, reason: String) {
+        self.tell(Err(reason));
     }
-}
 
-fn spawn_all(settings: &LoadSettings, plan: Arc<Plan>, tasks: &mut JoinSet<()>) {
-    if !settings.http2 {
-        for _ in 0..settings.streams {
-            tasks.spawn(one(plan.clone()));
-        }
-        return;
-    }
-    let mut left = settings.streams;
-    while left > 0 {
-        let streams = left.min(settings.streams_per_connection);
-        tasks.spawn(many(plan.clone(), streams));
-        left -= streams;
+    fn tell(&self, opening: Opening) {
+        self.board.tried();
+        let _ = self.results.send(opening);
     }
 }
 
 /// A stream with a connection of its own.
-async fn one(plan: Arc<Plan>) {
-    let opening = async {
-        // The gate is never closed, so a permit always comes.
-        let _permit = plan.gate.acquire().await.map_err(|e| e.to_string())?;
-        let connecting = async {
-            let mut wire = plan.connector.connect().await?;
-            let answer = exchange(&mut *wire, &plan.http1).await?;
-            http1::check_stream(answer.head.status, &answer.head.content_type)?;
-            Ok::<_, String>((wire, answer))
-        };
-        timeout(plan.patience, connecting)
-            .await
-            .map_err(|_| "no answer in time")?
-    };
-    match opening.await {
-        Err(reason) => plan.failed(reason),
-        Ok((wire, answer)) => {
-            let receiver = plan.opened();
-            drop(plan);
-            http1::receive(wire, answer, receiver).await;
-        }
-    }
-}
-
-/// A connection with several streams, which end with it.
-async fn many(plan: Arc<Plan>, streams: usize) {
-    let mut tasks = JoinSet::new();
-    let Ok(permit) = plan.gate.acquire().await else {
+async fn one(plan: Arc<Plan>, reader: Reader) {
+    // The gate is never closed, so a permit always comes.
+    let Ok(_permit) = plan.gate.acquire().await else {
         return;
     };
-    let connecting = http2::connect(&plan.connector, streams, |connection| {
-        let _: AbortHandle = tasks.spawn(async move {
-            // Its error reaches each stream, too.
-            let _ = connection.await;
-        });
-    });
-    let sender = match timeout(plan.patience, connecting).await {
-        Ok(Ok(sender)) => sender,
-        Ok(Err(reason)) => return (0..streams).for_each(|_| plan.failed(reason.clone())),
-        Err(_) => return (0..streams).for_each(|_| plan.failed("no answer in time".to_owned())),
-    };
-    let (heads, mut incoming) = mpsc::unbounded_channel::<()>();
-    for _ in 0..streams {
-        tasks.spawn(shared(plan.clone(), sender.clone(), heads.clone()));
+    match timeout(plan.patience, arrive(&plan)).await {
+        Ok(Ok(arrival)) => {
+            reader.take(arrival);
+            plan.opened();
+        }
+        Ok(Err(reason)) => plan.failed(reason),
+        Err(_) => plan.failed("no answer in time".to_owned()),
     }
-    drop((heads, sender));
-    // The permit is kept until all heads of this connection have come.
-    while incoming.recv().await.is_some() {}
-    drop(permit);
-    drop(plan);
-    while tasks.join_next().await.is_some() {}
 }
 
-/// One of several streams on a connection. `head` is dropped when its head has come or failed.
-async fn shared(plan: Arc<Plan>, sender: http2::Sender, head: mpsc::UnboundedSender<()>) {
-    match http2::open(sender, plan.http2.clone(), plan.patience).await {
-        Err(reason) => plan.failed(reason),
-        Ok(body) => {
-            let receiver = plan.opened();
-            drop((plan, head));
-            http2::receive(body, receiver).await;
+async fn arrive(plan: &Plan) -> Result<Arrival, String> {
+    let mut link = plan.connector.link().await?;
+    let answer = exchange(link.wire(), &plan.http1).await?;
+    http1::check_stream(answer.head.status, &answer.head.content_type)?;
+    let (tcp, tls) = match link {
+        Link::Plain(tcp) => (tcp, None),
+        Link::Tls(tls) => {
+            let (tcp, session) = tls.into_inner();
+            (tcp, Some(Tls::new(session)))
         }
-    }
+    };
+    Ok(Arrival {
+        tcp: tcp.into_std().map_err(|error| describe(&error))?,
+        tls,
+        body: answer.head.body,
+        rest: answer.rest,
+    })
 }

@@ -252,7 +252,7 @@ fn colour(source: Source) -> &'static str {
 }
 
 /// Text as it stands in XML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use super::admin::Desk;
 use super::head::{Bounds, Shape};
 use super::service::{Http1Service, Http2Service, Peer};
+use super::stalled::Patience;
 use super::takeover::{Slot, Taken};
 use super::{Phase, Routes, ServerConfig, Shared, http2, live};
 use crate::control::Control;
@@ -144,7 +145,7 @@ async fn play(io: &mut DuplexStream, taken: Taken) -> Option<bool> {
     let Taken { head, spec, shape } = taken;
     io.write_all(&head).await.ok()?;
     // What is written is the frames of HTTP/2: a sink that needs no socket.
-    let mut body = http2::start(&spec, Arc::default());
+    let mut body = http2::start(&spec, Arc::default(), Patience::new(None));
     let mut written = 0;
     while let Some(frame) = body.frame().await {
         let bytes = frame.ok()?.into_data().ok()?;

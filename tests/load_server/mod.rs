@@ -2,14 +2,17 @@
 //! broadcasts. HTTP/1.1 by hand, HTTP/2 by prior knowledge, one connection a task.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, rustls};
 
 /// What the server does wrong. Numbers are those of messages, or of events.
@@ -19,12 +22,18 @@ pub enum Fault {
     Drop(u64),
     /// Sent only behind the next message.
     Late(u64),
+    /// The first is sent only behind the second.
+    Behind(u64, u64),
+    /// Sent, and answered, only behind the next message, which somebody else has to send.
+    Swap(u64),
     Twice(u64),
     /// Every stream's connection is closed in place of this message.
     Cut(u64),
     Status(u16),
     Html,
     NoAnswer,
+    /// Connections are closed that are silent for so long before a request.
+    Impatient(Duration),
     RefusePublish,
     /// So many events at once on every stream.
     Greet(u64),
@@ -37,6 +46,7 @@ type Message = Arc<str>;
 /// Runs until it is dropped.
 pub struct Server {
     pub base: String,
+    state: Arc<State>,
     files: Option<tempfile::TempDir>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -46,6 +56,9 @@ struct State {
     messages: broadcast::Sender<Message>,
     held: Mutex<Option<Message>>,
     tls: Option<TlsAcceptor>,
+    /// The highest number published so far.
+    highest: watch::Sender<u64>,
+    accepted: AtomicUsize,
 }
 
 impl Server {
@@ -79,9 +92,12 @@ impl Server {
             messages: broadcast::channel(1024).0,
             held: Mutex::new(None),
             tls,
+            highest: watch::Sender::new(0),
+            accepted: AtomicUsize::new(0),
         });
         Self {
             base: format!("{scheme}://{address}"),
+            state: state.clone(),
             files,
             task: tokio::spawn(accept(listener, state)),
         }
@@ -89,6 +105,11 @@ impl Server {
 
     pub fn ca(&self) -> Option<PathBuf> {
         Some(self.files.as_ref()?.path().join("ca.pem"))
+    }
+
+    /// How many connections have come so far.
+    pub fn connections(&self) -> usize {
+        self.state.accepted.load(Relaxed)
     }
 
     pub async fn stop(mut self) {
@@ -108,6 +129,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         let (tcp, _) = listener.accept().await.unwrap();
+        state.accepted.fetch_add(1, Relaxed);
         connections.spawn(connection(tcp, state.clone()));
     }
 }
@@ -129,7 +151,12 @@ async fn http1<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, state: Arc<State>
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            if wire.read_buf(&mut bytes).await.ok()? == 0 {
+            let patience = match state.fault {
+                Fault::Impatient(patience) => patience,
+                _ => Duration::MAX,
+            };
+            let reading = timeout(patience, wire.read_buf(&mut bytes));
+            if reading.await.ok()?.ok()? == 0 {
                 return None;
             }
             continue;
@@ -139,11 +166,15 @@ async fn http1<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, state: Arc<State>
             return stream(wire, &state).await;
         }
         assert!(head.starts_with("POST /publish HTTP/1.1\r\n"), "{head}");
+        // curl writes the name in capitals.
+        let head = head.to_ascii_lowercase();
         let (_, length) = head.split_once("content-length: ")?;
+        let length = length.lines().next()?;
         if body.len() < length.parse().unwrap() {
             wire.read_buf(&mut bytes).await.ok()?;
             continue;
         }
+        state.wait_for_the_next(body).await;
         let answer = match state.publish(body) {
             true => &b"HTTP/1.1 303 See Other\r\ncontent-length: 11\r\n\r\nbroadcasted"[..],
             false => b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
@@ -222,6 +253,16 @@ impl State {
         }
     }
 
+    async fn wait_for_the_next(&self, body: &str) {
+        let message: serde_json::Value = serde_json::from_str(body).unwrap();
+        if let Fault::Swap(n) = self.fault
+            && message["n"] == n
+        {
+            let mut highest = self.highest.subscribe();
+            highest.wait_for(|highest| *highest > n).await.unwrap();
+        }
+    }
+
     /// Broadcasts a message, or what the fault makes of it; false refuses it.
     fn publish(&self, body: &str) -> bool {
         let message: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -231,7 +272,9 @@ impl State {
         match self.fault {
             Fault::RefusePublish => return false,
             Fault::Drop(n) if n == number => {}
-            Fault::Late(n) if n == number => *self.held.lock().unwrap() = Some(body.into()),
+            Fault::Late(n) | Fault::Behind(n, _) if n == number => {
+                *self.held.lock().unwrap() = Some(body.into())
+            }
             Fault::Cut(n) if n == number => send(""),
             Fault::Twice(n) if n == number => {
                 send(body);
@@ -239,9 +282,14 @@ impl State {
             }
             _ => send(body),
         }
-        if matches!(self.fault, Fault::Late(n) if n < number)
-            && let Some(held) = self.held.lock().unwrap().take()
-        {
+        self.highest
+            .send_modify(|highest| *highest = number.max(*highest));
+        let releases = match self.fault {
+            Fault::Late(n) => n < number,
+            Fault::Behind(_, n) => n == number,
+            _ => false,
+        };
+        if releases && let Some(held) = self.held.lock().unwrap().take() {
             send(&held);
         }
         true

@@ -93,7 +93,7 @@ impl Log {
         self.0.0.lock().unwrap().text.clone()
     }
 
-    fn follow(&self, stream: impl Read + Send + 'static) {
+    pub fn follow(&self, stream: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
