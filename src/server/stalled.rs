@@ -90,7 +90,9 @@ impl Patience {
             return Poll::Pending;
         }
         ready!(self.alarm.poll_over(cx, self.due));
-        tracing::debug!("an HTTP/2 stream is reset: its client took nothing for too long");
+        tracing::info!(
+            "a client left the window of an HTTP/2 stream shut: it is reset (see --write-timeout)"
+        );
         if let Some(lifeline) = &self.lifeline {
             lifeline.cut();
         }
