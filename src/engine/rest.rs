@@ -68,10 +68,11 @@ impl Performance {
                 Some(Heard::Came(came)) => return Poll::Ready(Ok(Woken::Came(came))),
                 Some(Heard::Stop(stop)) => return Poll::Ready(Err(stop)),
                 None if beats => return Poll::Ready(Ok(Woken::Beat)),
-                None if self.is_plain() => match self.poll_script(cx, sink)? {
-                    Some(woken) => return Poll::Ready(Ok(woken)),
-                    None => {}
-                },
+                None if self.is_plain() => {
+                    if let Some(woken) = self.poll_script(cx, sink)? {
+                        return Poll::Ready(Ok(woken));
+                    }
+                }
                 None => return Poll::Ready(Ok(Woken::Due)),
             }
         }

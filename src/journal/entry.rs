@@ -151,7 +151,7 @@ impl Entry {
 
     /// About how many bytes of memory it takes as it came.
     pub(super) fn size(&self) -> usize {
-        BESIDES + self.request.len()
+        BESIDES + self.request.size()
     }
 
     /// What happens to it. Nothing else is locked by whoever holds this.

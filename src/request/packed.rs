@@ -75,7 +75,7 @@ impl Packed {
     }
 
     /// Bytes of its texts.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.texts.len()
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         let check = |request: &Request| {
             let packed = Packed::of(request);
             assert_eq!(&packed.unpack(), request);
-            assert_eq!(packed.texts.len(), packed.len());
+            assert_eq!(packed.texts.len(), packed.size());
         };
         check(&request);
         request.query = Some(String::new());

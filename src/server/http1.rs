@@ -29,6 +29,10 @@ const BATCH: usize = 16;
 pub struct Http1Sink {
     io: Io,
     /// What was read beyond the request.
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer instead of three words, and mostly there is none"
+    )]
     leftover: Option<Box<Vec<u8>>>,
     shape: Shape,
     /// Bytes of the write under way that the system has taken.
