@@ -12,16 +12,19 @@ WORKDIR /build
 COPY . .
 # The caches keep crates and their builds. The sources are touched because cargo goes by time stamps,
 # and these may be older than a cached build of other sources. The certificates' folder is as open as
-# /tmp: with --user, it is another user than the image's who makes them.
+# /tmp: with --user, it is another user than the image's who makes them. Where crates lie must not be
+# seen in the binary; what it is made of is told beside it (CycloneDX).
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \
     [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"; \
     touch src/*.rs; \
+    export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-/usr/local/cargo}=/cargo"; \
     cargo build --locked --release --target "$target" --target-dir target --bin mock-sse; \
     mkdir -p /image/bin /image/volumes/certs; \
     cp "target/$target/release/mock-sse" /image/bin/; \
+    scripts/sbom --target "$target" >/image/sbom.cdx.json; \
     chmod 1777 /image/volumes/certs
 
 FROM scratch
@@ -31,6 +34,7 @@ LABEL org.opencontainers.image.title="mock-sse" \
       org.opencontainers.image.documentation="https://github.com/mock-sse/mock-sse#readme" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /image/bin/mock-sse /mock-sse
+COPY --from=build /image/sbom.cdx.json /sbom.cdx.json
 COPY scenarios/alphabet.yaml /scenarios/alphabet.yaml
 # A fresh volume takes over the owner of the folder it is mounted on.
 COPY --from=build --chown=65534:65534 /image/volumes/ /

@@ -65,6 +65,7 @@ pub async fn start(
         ..settings.server
     };
     let (admin, host) = (server.admin.clone(), server.host.clone());
+    let body_timeout = server.body_timeout;
     let server = Server::bind(server).await?;
     let addrs = server.local_addrs();
     let sessions = Arc::new(Sessions::new(
@@ -85,7 +86,7 @@ pub async fn start(
         Control::new(sessions.clone(), origin, hangup.clone(), reloader.last())
     };
     let (from_outside, control) = (control(), Arc::new(control()));
-    let routes = Routes::new(sessions.clone(), settings.max_body);
+    let routes = Routes::new(sessions.clone(), settings.max_body).body_timeout(body_timeout);
     let routes = routes.commanded_at(Desk::new(from_outside, admin, &host));
     let server = server.behind(sessions.gate());
     let serving = tokio::spawn(server.serve(routes.boxed(), phases));

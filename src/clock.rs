@@ -212,7 +212,7 @@ impl Clock {
         let mut workers = lock(&self.workers);
         *workers += 1;
         self.begin(1);
-        Worker { clock: self.clone() }
+        Worker::new(self.clone())
     }
 
     /// Work has been handed out (a message to this many subscribers) that nobody has taken up yet.

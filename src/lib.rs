@@ -164,7 +164,8 @@ pub mod certs;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
-mod client;
+#[doc(hidden)]
+pub mod client;
 pub mod clock;
 pub mod control;
 pub mod engine;

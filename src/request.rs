@@ -1,5 +1,7 @@
 //! A request as plain bytes, of nobody's framework: what matching, expressions and the journal see.
 
+pub mod packed;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -27,7 +29,7 @@ impl Version {
 }
 
 /// One HTTP request, its body read to the end (RFC 9110).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Upper-case method, as sent.
     pub method: String,
@@ -64,6 +66,14 @@ impl Request {
             .map(|(_, v)| crate::text::from_bytes(v))
             .collect();
         (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// Path and query, as sent.
+    pub fn target(&self) -> String {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        }
     }
 
     /// Scheme and authority the client asked for (`http://localhost:4043`), from `Host`, as text.

@@ -36,7 +36,7 @@ async fn flood(tls: bool) -> (Running, Arc<AtomicUsize>) {
         let count = count.clone();
         Answer::Spec(StreamSpec::new(async move |mut sink: ServerSink| {
             let frame = Frame::new(&[b'x'; PIECE]);
-            while sink.write(std::slice::from_ref(&frame)).await.is_ok() {
+            while sink.write(&frame).await.is_ok() {
                 count.fetch_add(PIECE, Ordering::SeqCst);
             }
             (sink, StreamEnd::Gone)

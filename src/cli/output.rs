@@ -1,10 +1,12 @@
 //! What the commands print: diagnostics, errors, log lines.
 
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::fmt::format::debug_fn;
 
 use super::{Format, LogArgs};
+use crate::name::printable;
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::{Diagnostic, Severity, render_all};
 use crate::scenario::load::Outcome;
@@ -28,7 +30,7 @@ pub(super) fn init_log(args: &LogArgs) {
         Format::Text => {
             // The fields are for machines; the message says the same for people.
             let message = debug_fn(|writer, field, value| match field.name() {
-                "message" => write!(writer, "{value:?}"),
+                "message" => Tame(writer).write_fmt(format_args!("{value:?}")),
                 _ => Ok(()),
             });
             builder
@@ -38,6 +40,21 @@ pub(super) fn init_log(args: &LogArgs) {
                 .try_init()
         }
     };
+}
+
+/// Whatever a message quotes, it does not command the terminal. It may have several lines.
+struct Tame<'a, 'b>(&'a mut tracing_subscriber::fmt::format::Writer<'b>);
+
+impl fmt::Write for Tame<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (n, line) in text.split('\n').enumerate() {
+            if n > 0 {
+                self.0.write_char('\n')?;
+            }
+            self.0.write_str(&printable(line))?;
+        }
+        Ok(())
+    }
 }
 
 /// Prints to standard output. Whoever reads it may stop early (`| head`): no reason to fail.

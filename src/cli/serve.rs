@@ -61,7 +61,7 @@ pub(super) fn run(args: ServeArgs) -> u8 {
 fn server_config(args: &ServeArgs) -> Result<(ServerConfig, Option<Certs>), u8> {
     let port = port_from_environment(args.port).map_err(usage)?;
     let (tls, certs) = tls_files(&args.tls)?;
-    let keepalive = args.limits.http2_keepalive;
+    let unless_zero = |time: Duration| (!time.is_zero()).then_some(time);
     let config = ServerConfig {
         host: args.host.clone(),
         port,
@@ -72,7 +72,12 @@ fn server_config(args: &ServeArgs) -> Result<(ServerConfig, Option<Certs>), u8> 
         handshake_timeout: args.limits.handshake_timeout,
         h2_max_concurrent_streams: args.limits.http2_max_streams,
         admin: args.admin.rules(),
-        h2_keepalive_interval: (!keepalive.is_zero()).then_some(keepalive),
+        h2_keepalive_interval: unless_zero(args.limits.http2_keepalive),
+        header_read_timeout: args.limits.header_timeout,
+        body_timeout: args.limits.body_timeout,
+        write_timeout: unless_zero(args.limits.write_timeout),
+        tcp_keepalive: unless_zero(args.limits.tcp_keepalive),
+        send_buffer_bytes: args.limits.send_buffer,
         ..ServerConfig::default()
     };
     Ok((config, certs))

@@ -191,6 +191,21 @@ pub struct LimitArgs {
     /// How long a new connection may take to say what it wants
     #[arg(long, env = "MOCK_SSE_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     pub(super) handshake_timeout: Duration,
+    /// How long the head of an HTTP/1.1 request may take, and a kept connection may wait for its next request
+    #[arg(long, env = "MOCK_SSE_HEADER_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(super) header_timeout: Duration,
+    /// How long the body of a request may take; beyond it 408
+    #[arg(long, env = "MOCK_SSE_BODY_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(super) body_timeout: Duration,
+    /// How long a client may take nothing of what waits for it before it is cut off; 0 for ever
+    #[arg(long, env = "MOCK_SSE_WRITE_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = duration::parse)]
+    pub(super) write_timeout: Duration,
+    /// After how much silence the system asks whether a client is still there; 0 for never
+    #[arg(long, env = "MOCK_SSE_TCP_KEEPALIVE", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(super) tcp_keepalive: Duration,
+    /// What the system keeps for a client that does not read, in bytes (SO_SNDBUF) [default: the system's, up to some MB]
+    #[arg(long, env = "MOCK_SSE_SEND_BUFFER", value_name = "BYTES", value_parser = send_buffer)]
+    pub(super) send_buffer: Option<usize>,
 }
 
 fn scale(text: &str) -> Result<f64, String> {
@@ -205,6 +220,13 @@ fn header_limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(bytes @ 8192..=16_777_216) => Ok(bytes),
         _ => Err("use 8192 to 16777216 bytes".into()),
+    }
+}
+
+fn send_buffer(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1024..=1_073_741_824) => Ok(bytes),
+        _ => Err("use 1024 to 1073741824 bytes".into()),
     }
 }
 

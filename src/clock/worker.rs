@@ -1,19 +1,40 @@
 //! Those who work by a clock, and how they wait on one that is moved by hand.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{Clock, Manual, lock};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Clock, lock};
 
 /// Someone whose waiting goes through the clock: a player, a delayed answer.
 #[derive(Debug)]
 pub struct Worker {
     pub(super) clock: Arc<Clock>,
+    /// Real time's alarm, while it is set.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// It waits on a manual clock.
+    parked: Option<Box<Parked>>,
+}
+
+/// How a worker waits on a manual clock: among the sleepers, if it waits for a time.
+#[derive(Debug)]
+struct Parked {
+    key: Option<(Duration, u64)>,
 }
 
 impl Worker {
+    pub(super) fn new(clock: Arc<Clock>) -> Worker {
+        Worker {
+            clock,
+            alarm: None,
+            parked: None,
+        }
+    }
+
     /// The clock it works by.
     pub fn clock(&self) -> &Arc<Clock> {
         &self.clock
@@ -27,88 +48,64 @@ impl Worker {
     /// Waits for something that is not the clock's, or until a time of the clock: `None` when the
     /// time came first.
     pub async fn wait<F: Future>(&mut self, due: Option<Duration>, other: F) -> Option<F::Output> {
-        let Some(factor) = self.clock.factor() else {
-            return Parked::new(&self.clock.manual, due).join(other).await;
-        };
-        let Some(due) = due else { return Some(other.await) };
-        tokio::select! {
-            biased;
-            output = other => Some(output),
-            () = tokio::time::sleep_until(self.clock.instant(factor, due)) => None,
+        let waiting = Waiting(self);
+        let mut other = pin!(other);
+        poll_fn(|cx| waiting.0.poll_wait(cx, due, |cx| other.as_mut().poll(cx))).await
+    }
+
+    /// The same, to be asked again and again: whoever stops asking must drop the worker, or ask once more.
+    ///
+    /// Whenever it is asked on a manual clock it counts as busy: what `other` gives back meanwhile (a
+    /// message, a notice of the board) leaves no moment in which nobody seems to be at work.
+    pub fn poll_wait<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        due: Option<Duration>,
+        other: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Option<T>> {
+        let factor = self.clock.factor();
+        let fired = factor.is_none() && self.unpark();
+        if let Poll::Ready(output) = other(cx) {
+            return Poll::Ready(Some(output));
         }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Under one lock: whoever sees that nobody works sees that nobody is busy.
-        let mut workers = lock(&self.clock.workers);
-        *workers -= 1;
-        self.clock.done(1);
-    }
-}
-
-/// A worker that waits on a manual clock.
-///
-/// Whenever it is polled it counts as busy: what the other future gives back meanwhile (a message, a
-/// notice of the board) leaves no moment in which nobody seems to be at work.
-struct Parked<'a> {
-    manual: &'a Manual,
-    due: Option<Duration>,
-    key: Option<(Duration, u64)>,
-    parked: bool,
-}
-
-impl<'a> Parked<'a> {
-    fn new(manual: &'a Manual, due: Option<Duration>) -> Parked<'a> {
-        Parked {
-            manual,
-            due,
-            key: None,
-            parked: false,
-        }
-    }
-
-    async fn join<F: Future>(mut self, other: F) -> Option<F::Output> {
-        tokio::pin!(other);
-        std::future::poll_fn(|cx| {
-            let fired = self.unpark();
-            match other.as_mut().poll(cx) {
-                Poll::Ready(output) => Poll::Ready(Some(output)),
-                Poll::Pending if fired => Poll::Ready(None),
-                Poll::Pending => self.park(cx).map(|()| None),
+        let came = match (factor, due) {
+            (None, _) if fired => Poll::Ready(()),
+            (None, due) => self.park(due, cx),
+            (Some(_), None) => Poll::Pending,
+            (Some(factor), Some(due)) => {
+                let at = self.clock.instant(factor, due);
+                poll_alarm(&mut self.alarm, at, cx)
             }
-        })
-        .await
+        };
+        came.map(|()| None)
     }
 
     /// Ready if the time has come.
-    fn park(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.manual.lock();
-        if self.due.is_some_and(|due| due <= state.now) {
+    fn park(&mut self, due: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
+        let manual = &self.clock.manual;
+        let mut state = manual.lock();
+        if due.is_some_and(|due| due <= state.now) {
             return Poll::Ready(());
         }
-        if let Some(due) = self.due {
+        let key = due.map(|due| {
             let key = (due, state.next_key);
             state.next_key += 1;
             state.sleepers.insert(key, cx.waker().clone());
-            self.key = Some(key);
-        }
-        self.parked = true;
-        self.manual.rest(&mut state, 1);
+            key
+        });
+        self.parked = Some(Box::new(Parked { key }));
+        manual.rest(&mut state, 1);
         Poll::Pending
     }
 
     /// Busy again; answers with whether its time has come.
     fn unpark(&mut self) -> bool {
-        if !std::mem::take(&mut self.parked) {
+        let Some(parked) = self.parked.take() else {
             return false;
-        }
-        let mut state = self.manual.lock();
-        let fired = self
-            .key
-            .take()
-            .is_some_and(|key| state.sleepers.remove(&key).is_none());
+        };
+        let mut state = self.clock.manual.lock();
+        let key = parked.key;
+        let fired = key.is_some_and(|key| state.sleepers.remove(&key).is_none());
         // Whoever fired it has counted it already.
         if !fired {
             state.busy += 1;
@@ -117,8 +114,43 @@ impl<'a> Parked<'a> {
     }
 }
 
-impl Drop for Parked<'_> {
+/// A wait that may be given up: the worker is busy from then on.
+struct Waiting<'w>(&'w mut Worker);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
+/// Ready once the time has come.
+///
+/// An alarm that is set to an earlier time stays there: it is set anew when it goes off. A heartbeat,
+/// which every event puts off, does not touch the timers at every event.
+fn poll_alarm(alarm: &mut Option<Pin<Box<Sleep>>>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    if alarm.is_none() && at <= Instant::now() {
+        return Poll::Ready(());
+    }
+    let set = alarm.get_or_insert_with(|| Box::pin(sleep_until(at)));
+    if set.deadline() > at {
+        set.as_mut().reset(at);
+    }
+    while set.as_mut().poll(cx).is_ready() {
+        if set.deadline() >= at {
+            *alarm = None;
+            return Poll::Ready(());
+        }
+        set.as_mut().reset(at);
+    }
+    Poll::Pending
+}
+
+impl Drop for Worker {
     fn drop(&mut self) {
         self.unpark();
+        // Under one lock: whoever sees that nobody works sees that nobody is busy.
+        let mut workers = lock(&self.clock.workers);
+        *workers -= 1;
+        self.clock.done(1);
     }
 }

@@ -61,8 +61,9 @@ impl Engine {
     pub fn refuse(&self, request: Request, status: u16, detail: &str) -> Reply {
         let scenario = self.catalog.current();
         let reply = Reply::problem(status, detail).with_cors(self.cors_of(&scenario, &request));
+        let request = Arc::new(request);
         let seen = Seen::new(self.witness.begin(&request));
-        self.witnessed(&scenario, &Arc::new(request), reply, seen)
+        self.witnessed(&scenario, &request, reply, seen)
     }
 
     /// A reply that tells what becomes of it.

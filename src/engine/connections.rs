@@ -3,34 +3,16 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::crowd::Crowd;
-use super::parcel::{Parcel, Parcels};
+pub use super::live::{LiveConnection, Order};
 use crate::board::Board;
-use crate::event::Event;
 use crate::name::short;
 use crate::news::Happening;
 use crate::scenario::model::End;
-
-/// What a live stream is told from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// The server stops: say farewell and end cleanly.
-    Shutdown,
-    /// End like this.
-    End(End),
-}
-
-impl Order {
-    /// Whether it leaves no time for anything.
-    fn is_abrupt(self) -> bool {
-        matches!(self, Order::End(End::Cut { .. } | End::Reset))
-    }
-}
 
 /// All open streams.
 #[derive(Debug)]
@@ -48,30 +30,6 @@ struct Open {
     live: HashMap<u64, Arc<LiveConnection>>,
     /// How many there are of each endpoint that has any.
     crowds: HashMap<Arc<str>, Crowd>,
-}
-
-/// One open stream.
-#[derive(Debug)]
-pub struct LiveConnection {
-    /// Its number, from 1, in order of arrival.
-    pub number: u64,
-    /// The client.
-    pub peer: SocketAddr,
-    /// The endpoint's key.
-    pub endpoint: Arc<str>,
-    /// When it came, among all messages and signals of the session.
-    pub stamp: u64,
-    /// When it came, on the session's clock.
-    pub since: Duration,
-    /// The path that was asked for, without the session's name.
-    pub(super) path: OnceLock<String>,
-    events: AtomicU64,
-    bytes: AtomicU64,
-    /// Since when a write has been going on that the client has not taken.
-    writing: Mutex<Option<Instant>>,
-    parcels: Parcels,
-    order: Mutex<Option<Order>>,
-    ordered: Notify,
 }
 
 /// Keeps a stream in the registry for as long as it lives.
@@ -157,20 +115,9 @@ impl Connections {
     }
 
     fn connection(&self, peer: SocketAddr, endpoint: Arc<str>) -> Arc<LiveConnection> {
-        Arc::new(LiveConnection {
-            number: self.next.fetch_add(1, Ordering::Relaxed) + 1,
-            peer,
-            endpoint,
-            stamp: self.board.next_stamp(),
-            since: self.board.now(),
-            path: OnceLock::new(),
-            events: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            writing: Mutex::new(None),
-            parcels: Parcels::default(),
-            order: Mutex::new(None),
-            ordered: Notify::new(),
-        })
+        let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let (stamp, since) = (self.board.next_stamp(), self.board.now());
+        Arc::new(LiveConnection::new(number, peer, endpoint, stamp, since))
     }
 
     /// The open streams, in order of arrival.
@@ -255,7 +202,7 @@ impl Connections {
             open.crowds.remove(&live.endpoint);
         }
         drop(open);
-        live.parcels.close();
+        live.leaves();
         self.board.changed();
         self.board.tell(|| Happening::Disconnected {
             connection: live.number,
@@ -263,95 +210,6 @@ impl Connections {
             events: live.events(),
             bytes: live.bytes(),
         });
-    }
-}
-
-impl LiveConnection {
-    /// Gives an order; the first one stands, but for an abrupt end after one that may take its time.
-    pub fn order(&self, order: Order) {
-        let mut given = lock(&self.order);
-        if given.is_none_or(|given| !given.is_abrupt() && order.is_abrupt()) {
-            *given = Some(order);
-        }
-        drop(given);
-        self.ordered.notify_one();
-    }
-
-    /// Waits for an order that does not wait for a write to be done. Cancel-safe.
-    pub(super) async fn cut_short(&self) -> Order {
-        loop {
-            if let Some(order) = self.given().filter(|order| order.is_abrupt()) {
-                return order;
-            }
-            self.ordered.notified().await;
-        }
-    }
-
-    /// Nothing is sent any more: what is handed in is refused.
-    pub fn falls_silent(&self) {
-        self.parcels.close();
-    }
-
-    /// The order, if there is one.
-    pub fn given(&self) -> Option<Order> {
-        *lock(&self.order)
-    }
-
-    /// Waits for an order. Cancel-safe.
-    pub async fn ordered(&self) -> Order {
-        loop {
-            if let Some(order) = self.given() {
-                return order;
-            }
-            self.ordered.notified().await;
-        }
-    }
-
-    /// Hands in events to be sent between those of the script; what became of them comes when they have
-    /// been written. `None`: the stream has ended.
-    pub fn hand_in(&self, events: Vec<Event>) -> Option<tokio::sync::oneshot::Receiver<Result<(), String>>> {
-        self.parcels.put(events)
-    }
-
-    /// Waits for events that are handed in. Cancel-safe.
-    pub(super) async fn handed_in(&self) -> Parcel {
-        self.parcels.next().await
-    }
-
-    /// Whether nothing has been handed in.
-    pub(super) fn has_parcels(&self) -> bool {
-        !self.parcels.is_empty()
-    }
-
-    /// The path that was asked for.
-    pub fn path(&self) -> &str {
-        self.path.get().map_or("", String::as_str)
-    }
-
-    /// A write begins, or is over.
-    pub(super) fn writes(&self, now: bool) {
-        *lock(&self.writing) = now.then(Instant::now);
-    }
-
-    /// How long (in real time) the client has not taken what is being written to it.
-    pub fn stuck_for(&self) -> Option<Duration> {
-        lock(&self.writing).map(|began| began.elapsed())
-    }
-
-    /// Events sent so far.
-    pub fn events(&self) -> u64 {
-        self.events.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of the body sent so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Counts what has been written.
-    pub fn wrote(&self, events: u64, bytes: u64) {
-        self.events.fetch_add(events, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
@@ -373,7 +231,7 @@ impl std::ops::Deref for Registered {
 impl Registered {
     /// Remembers the path that was asked for.
     pub(super) fn asked_for(self, path: &str) -> Registered {
-        let _ = self.live.path.set(short(path).into_owned());
+        let _ = self.live.path.set(short(path).into());
         self
     }
 
@@ -389,6 +247,6 @@ impl Drop for Registered {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

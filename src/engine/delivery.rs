@@ -1,5 +1,7 @@
 //! How a performance reaches its client: writes, heartbeats, silence, and what goes wrong on the way.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::outcome::{Outcome, Stop, failed};
@@ -129,19 +131,23 @@ impl Performance {
         events: u64,
         due: Duration,
     ) -> Result<(), Stop> {
-        self.restless.0 = 0;
-        let length = frame.len() as u64;
         if self.outlet.is_some() {
             self.write_through(sink, &frame, events, due).await?;
         } else {
             self.put(sink, &frame).await?;
         }
-        self.live.wrote(events, length);
+        self.written(&frame, events);
+        Ok(())
+    }
+
+    /// A frame has been written, and so many events with it.
+    pub(super) fn written(&mut self, frame: &Frame, events: u64) {
+        self.restless.0 = 0;
+        self.live.wrote(events, frame.len() as u64);
         let whole = self.outlet.as_ref().is_none_or(|outlet| outlet.is_coded());
         // Otherwise the pieces have been told as they were written.
         self.tell(if whole { frame.as_bytes() } else { &[] }, events);
         self.wrote = self.worker.clock().now();
-        Ok(())
     }
 
     /// Tells what a client has got, as it was before it was compressed.
@@ -240,19 +246,18 @@ impl Performance {
         let strike = outlet.and_then(|outlet| outlet.next_end());
         let strike = strike.map(|time| self.began + time);
         let Performance { worker, live, .. } = self;
-        live.writes(true);
-        let written = async {
-            tokio::select! {
-                biased;
-                written = sink.write(std::slice::from_ref(frame)) => written.map_err(Stop::from),
-                order = live.cut_short() => Err(Stop::Order(order)),
+        let written = poll_fn(|cx| match sink.poll_write(cx, &[frame]) {
+            Poll::Ready(written) => Poll::Ready(written.map_err(Stop::from)),
+            Poll::Pending => {
+                live.is_stuck(true);
+                live.poll_cut_short(cx).map(|order| Err(Stop::Order(order)))
             }
-        };
+        });
         let written = match strike {
             None => Some(written.await),
             Some(time) => worker.wait(Some(time), written).await,
         };
-        live.writes(false);
+        live.is_stuck(false);
         match written {
             Some(Ok(())) => Ok(()),
             Some(Err(stop)) => Err(stop),
@@ -331,7 +336,7 @@ impl Performance {
         match blow {
             _ if length == 0 => {}
             Blow::End(End::Cut { .. } | End::Reset) => sink.write_part(frame, length).await?,
-            _ => sink.write(std::slice::from_ref(frame)).await?,
+            _ => sink.write(frame).await?,
         }
         self.tell_piece(&frame.as_bytes()[..length.min(frame.len())]);
         self.suffer(blow, sink).await

@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::Performance;
 use super::outcome::Outcome;
@@ -11,6 +12,7 @@ use super::stage::{Stage, Wanted};
 use super::waits::Waits;
 use crate::clock::Worker;
 use crate::expr::RequestScope;
+use crate::name::printable;
 use crate::plan::{Chance, Plan};
 use crate::random::{Draw, DrawKey, Purpose};
 use crate::request::Request;
@@ -70,10 +72,13 @@ impl Stage {
         feeds.start(&wanted, &self.topics, fingerprint, || {
             // A worker from the start: a clock that is moved by hand waits for what the feed does first.
             let worker = self.clock.worker();
-            let feed = self.performance(scenario, topic, steps.clone(), captures, worker);
+            let mut feed = self.performance(scenario, topic, steps.clone(), captures, worker);
             let topic = topic.to_owned();
             async move {
-                if let (_, Outcome::Failed(why), ..) = feed.play(Nobody).await {
+                let outcome = feed.play(&mut Nobody).await;
+                drop(feed);
+                if let Outcome::Failed(why) = outcome {
+                    let (topic, why) = (printable(&topic), printable(&why));
                     tracing::warn!("the feed of the topic `{topic}` could not go on: {why}");
                 }
             }
@@ -128,6 +133,8 @@ impl Stage {
             sized: false,
             restless: (0, std::time::Duration::ZERO),
             witnessed: None,
+            rests_until: None,
+            passing: Default::default(),
         }
     }
 }
@@ -136,15 +143,15 @@ impl Stage {
 struct Nobody;
 
 impl Sink for Nobody {
-    async fn write(&mut self, _: &[Frame]) -> Result<(), Gone> {
-        Ok(())
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &[&Frame]) -> Poll<Result<(), Gone>> {
+        Poll::Ready(Ok(()))
     }
 
     async fn write_part(&mut self, _: &Frame, _: usize) -> Result<(), Gone> {
         Ok(())
     }
 
-    async fn gone(&mut self) {
-        std::future::pending().await
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 }

@@ -1,7 +1,9 @@
 //! A sink in memory: what a client would have received, write by write.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,7 +44,6 @@ struct Shared {
     clock: Arc<Clock>,
     inside: Mutex<Inside>,
     filled: Notify,
-    taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +51,8 @@ struct Inside {
     writes: VecDeque<Written>,
     bytes: usize,
     stays: Option<(Duration, End)>,
+    /// A write that waits for room.
+    writer: Option<Waker>,
 }
 
 impl MemorySink {
@@ -59,7 +62,6 @@ impl MemorySink {
             clock,
             inside: Mutex::default(),
             filled: Notify::new(),
-            taken: Notify::new(),
         };
         MemorySink {
             shared: Arc::new(shared),
@@ -72,8 +74,11 @@ impl MemorySink {
         let mut inside = self.inside();
         inside.bytes = 0;
         let writes = std::mem::take(&mut inside.writes);
+        let writer = inside.writer.take();
         drop(inside);
-        self.shared.taken.notify_one();
+        if let Some(writer) = writer {
+            writer.wake();
+        }
         writes
     }
 
@@ -87,25 +92,28 @@ impl MemorySink {
         self.shared.filled.notified().await;
     }
 
-    async fn put(&self, bytes: Bytes, announced: Option<usize>) {
-        self.room().await;
-        let at = self.shared.clock.now();
+    fn poll_put(
+        &self,
+        cx: &Context<'_>,
+        bytes: impl FnOnce() -> Bytes,
+        announced: Option<usize>,
+    ) -> Poll<()> {
         let mut inside = self.inside();
+        if inside.is_full() {
+            inside.writer = Some(cx.waker().clone());
+            drop(inside);
+            self.shared.filled.notify_one();
+            return Poll::Pending;
+        }
+        let bytes = bytes();
         inside.bytes += bytes.len();
         inside.writes.push_back(Written {
-            at,
+            at: self.shared.clock.now(),
             source: self.source,
             bytes,
             announced,
         });
-    }
-
-    /// Waits until there is room.
-    async fn room(&self) {
-        while self.inside().is_full() {
-            self.shared.filled.notify_one();
-            self.shared.taken.notified().await;
-        }
+        Poll::Ready(())
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -120,24 +128,23 @@ impl Inside {
 }
 
 impl Sink for MemorySink {
-    async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        let bytes = match frames {
+    fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>> {
+        let bytes = || match frames {
             [frame] => frame.body(),
-            frames => frames.iter().flat_map(Frame::body).collect(),
+            frames => frames.iter().flat_map(|frame| frame.body()).collect(),
         };
-        self.put(bytes, None).await;
-        Ok(())
+        self.poll_put(cx, bytes, None).map(Ok)
     }
 
     async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
         let part = frame.body().slice(..bytes.min(frame.len()));
         let announced = (part.len() < frame.len()).then_some(frame.len());
-        self.put(part, announced).await;
+        poll_fn(|cx| self.poll_put(cx, || part.clone(), announced)).await;
         Ok(())
     }
 
-    async fn gone(&mut self) {
-        std::future::pending().await
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     fn about(&mut self, source: Source) {
@@ -160,7 +167,7 @@ mod tests {
         let mut sink = MemorySink::new(clock.clone());
         let (one, two) = (Frame::new(b"data: a\n\n"), Frame::new(b"data: b\n\n"));
         sink.about(Source::Event);
-        sink.write(&[one.clone(), two]).await.unwrap();
+        poll_fn(|cx| sink.poll_write(cx, &[&one, &two])).await.unwrap();
         clock.advance(Duration::from_secs(1)).await;
         sink.about(Source::Raw);
         sink.write_part(&one, 4).await.unwrap();
@@ -185,10 +192,10 @@ mod tests {
         let mut sink = MemorySink::new(Clock::manual());
         let frame = Frame::new(b":");
         for _ in 0..MOST_WRITES {
-            sink.write(std::slice::from_ref(&frame)).await.unwrap();
+            sink.write(&frame).await.unwrap();
         }
         let reader = sink.clone();
-        let (_, taken) = tokio::join!(sink.write(std::slice::from_ref(&frame)), async {
+        let (_, taken) = tokio::join!(sink.write(&frame), async {
             reader.filled().await;
             reader.take().len()
         });

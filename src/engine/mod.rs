@@ -4,6 +4,7 @@
 //! a [`sink::Sink`]. No HTTP library here, no files.
 
 mod answer;
+mod bell;
 pub mod catalog;
 mod choose;
 pub mod connections;
@@ -11,14 +12,18 @@ mod crowd;
 mod delivery;
 mod effects;
 mod feeds;
+mod finish;
 pub mod gate;
+mod live;
 pub mod memory;
 mod outcome;
 mod outlet;
 mod parcel;
 mod player;
+pub mod playing;
 mod refusal;
 mod reply;
+mod rest;
 pub mod sessions;
 pub mod sink;
 mod stage;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::event::Event;
 
@@ -20,12 +20,12 @@ pub(super) struct Parcel {
 #[derive(Debug, Default)]
 pub(super) struct Parcels {
     waiting: Mutex<Waiting>,
-    came: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    parcels: VecDeque<Parcel>,
+    /// Into most streams nothing is ever handed in.
+    parcels: Option<Box<VecDeque<Parcel>>>,
     closed: bool,
 }
 
@@ -38,27 +38,19 @@ impl Parcels {
         if waiting.closed {
             return None;
         }
-        waiting.parcels.push_back(Parcel { events, done });
-        drop(waiting);
-        self.came.notify_one();
+        waiting
+            .parcels
+            .get_or_insert_default()
+            .push_back(Parcel { events, done });
         Some(answer)
     }
 
-    /// The next parcel that somebody still waits for. Cancel-safe.
-    pub(super) async fn next(&self) -> Parcel {
-        loop {
-            let came = self.came.notified();
-            if let Some(parcel) = self.take() {
-                return parcel;
-            }
-            came.await;
-        }
-    }
-
-    /// Whoever no longer waits for the answer has been told that nothing was sent.
-    fn take(&self) -> Option<Parcel> {
+    /// The next parcel that somebody still waits for: whoever no longer does has been told that nothing
+    /// was sent.
+    pub(super) fn take(&self) -> Option<Parcel> {
         let mut waiting = self.lock();
-        while let Some(parcel) = waiting.parcels.pop_front() {
+        let parcels = waiting.parcels.as_mut()?;
+        while let Some(parcel) = parcels.pop_front() {
             if !parcel.done.is_closed() {
                 return Some(parcel);
             }
@@ -67,14 +59,17 @@ impl Parcels {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().parcels.is_empty()
+        self.lock()
+            .parcels
+            .as_ref()
+            .is_none_or(|parcels| parcels.is_empty())
     }
 
     /// The stream has ended.
     pub(super) fn close(&self) {
         let mut waiting = self.lock();
         waiting.closed = true;
-        waiting.parcels.clear();
+        waiting.parcels = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -1,13 +1,15 @@
 //! Cues + topics + clock → writes, each acknowledged when the transport has taken it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 
-use super::connections::{Order, Registered};
+use super::connections::Registered;
 use super::outcome::{NotBegun, Outcome, Stop, failed};
 use super::outlet::{Blow, Outlet};
+use super::rest::Woken;
 use super::sink::Sink;
 use super::stage::Stage;
 use super::waits::{Came, Waits};
@@ -15,7 +17,7 @@ use super::witness::Witnessed;
 use crate::clock::Worker;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
-use crate::topic::Message;
+use crate::topic::{Message, Messages};
 
 /// A stream that is ready to be played to a client.
 pub struct Performance {
@@ -40,16 +42,22 @@ pub struct Performance {
     pub(super) restless: (u32, Duration),
     /// Where what is sent is told.
     pub(super) witnessed: Option<Witnessed>,
-}
-
-impl Drop for Performance {
-    fn drop(&mut self) {
-        self.conclude();
-    }
+    /// Until when it rests at most, on the clock.
+    pub(super) rests_until: Option<Duration>,
+    /// Messages that are being passed on.
+    pub(super) passing: Messages,
 }
 
 /// Why a stream is cut that cannot go on where it stopped.
 const TOO_LATE: &str = "the history no longer holds the client's last event id";
+
+/// What comes after a step.
+enum Next {
+    /// Another one.
+    Step,
+    /// Nothing until this time of the clock, or until something comes; `None`: whenever.
+    Rest(Option<Duration>),
+}
 
 /// How long one stream goes on before others have their turn.
 const TURN: Duration = Duration::from_millis(2);
@@ -82,7 +90,7 @@ impl Performance {
     }
 
     /// Subscribes if a topic comes next, before what precedes it is written.
-    fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
+    pub(super) fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
         while let Some(cue) = self.plan.follow_ahead(elapsed) {
             match cue {
                 Cue::Follow(branch, what) => self.subscribe(branch, what)?,
@@ -93,93 +101,79 @@ impl Performance {
         Ok(())
     }
 
-    /// Plays to the end; the sink comes back, to be ended as the outcome says.
-    pub async fn play<S: Sink>(mut self, mut sink: S) -> (S, Outcome, u64, u64) {
-        let mut outcome = match self.perform(&mut sink).await {
-            Stop::Over(outcome) => outcome,
-            Stop::Gone => Outcome::Left,
-            Stop::Order(Order::End(end)) => Outcome::Ordered(end),
-            Stop::Order(Order::Shutdown) => self.say_farewell(&mut sink).await,
-        };
-        if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
-            outcome = self.let_go(&mut sink).await.err().unwrap_or(outcome);
-        }
-        // While the clock still waits for it.
-        if let Some(witnessed) = &self.witnessed {
-            witnessed.finished(&outcome);
-        }
-        (sink, outcome, self.live.events(), self.live.bytes())
-    }
-
-    /// The last event when the server stops; not in the middle of another, nor where the length of
-    /// the body has been announced.
-    async fn say_farewell<S: Sink>(&mut self, sink: &mut S) -> Outcome {
-        let severed = self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed());
-        let open = !self.plan.is_mid_event() && !severed && !self.sized;
-        let Some(frame) = self.stage.farewell.clone().filter(|_| open) else {
-            return Outcome::Shutdown;
-        };
-        let now = self.worker.clock().now();
-        match self.write(sink, frame, 1, now).await {
-            Ok(()) => Outcome::Shutdown,
-            Err(_) => Outcome::Left,
-        }
-    }
-
-    /// What the script does in the end, whatever ended the stream; once.
-    fn conclude(&mut self) {
-        // It is no longer among those that are open, nor among its topics' followers.
-        self.live.leave();
-        self.waits = Waits::default();
-        let elapsed = self.elapsed();
-        if !self.plan.conclude(elapsed) {
-            return;
-        }
-        let scenario = self.plan.scenario().clone();
+    /// Plays to the end: how it came to that.
+    pub async fn play<S: Sink>(&mut self, sink: &mut S) -> Outcome {
+        let mut woken = Ok(Woken::Due);
         loop {
-            let failed = match self.plan.next(Duration::MAX) {
-                Cue::Publish(all) => {
-                    let published = self.stage.publish(&scenario, all);
-                    published.err().map(|error| error.to_string())
-                }
-                Cue::Set(setting) => {
-                    let set = self.stage.set(&scenario, &setting);
-                    set.err().map(|error| error.to_string())
-                }
-                Cue::Signal(name) => {
-                    self.stage.board.signal(&name);
-                    None
-                }
-                Cue::Fail(why) => Some(why),
-                Cue::Wait(_) => None,
-                _ => break,
-            };
-            if let Some(why) = failed {
-                tracing::warn!("`finally` could not go on: {why}");
-                break;
+            if let Some(outcome) = Box::pin(self.work(woken, sink)).await {
+                return outcome;
             }
+            woken = poll_fn(|cx| self.poll_rest(cx, sink)).await;
         }
     }
 
-    /// Plays until something ends it.
-    async fn perform<S: Sink>(&mut self, sink: &mut S) -> Stop {
+    /// Does what is due, until there is nothing to do but to rest, or it is over: how.
+    pub(super) async fn work<S: Sink>(
+        &mut self,
+        woken: Result<Woken, Stop>,
+        sink: &mut S,
+    ) -> Option<Outcome> {
+        let done = match woken {
+            Ok(woken) => self.go_on(woken, sink).await,
+            Err(stop) => Err(stop),
+        };
+        match done {
+            Ok(due) => {
+                self.rests_until = due;
+                None
+            }
+            Err(stop) => Some(self.close(stop, sink).await),
+        }
+    }
+
+    /// Does what is due, until there is nothing to do but to rest: until when.
+    async fn go_on<S: Sink>(&mut self, mut woken: Woken, sink: &mut S) -> Result<Option<Duration>, Stop> {
+        loop {
+            match woken {
+                Woken::Came(came) => self.receive(came, sink).await?,
+                Woken::Beat => self.beat(sink).await?,
+                Woken::Due => {}
+                Woken::Cue(cue) => {
+                    if let Next::Rest(due) = self.carry_out(*cue, sink).await? {
+                        return Ok(due);
+                    }
+                }
+                Woken::Sending(write, due, subscribed) => {
+                    self.deliver(write, due, sink).await?;
+                    subscribed.map_err(failed)?;
+                }
+                Woken::ToWait => {
+                    woken = self.wait(sink).await?;
+                    continue;
+                }
+            }
+            return self.steps(sink).await;
+        }
+    }
+
+    async fn steps<S: Sink>(&mut self, sink: &mut S) -> Result<Option<Duration>, Stop> {
         let mut turn = Instant::now();
         loop {
-            if let Err(stop) = self.step(sink).await {
-                return stop;
+            if let Next::Rest(due) = self.step(sink).await? {
+                return Ok(due);
             }
             // A client that is always ready, or steps without writes, would keep the thread for ever.
             if turn.elapsed() >= TURN {
                 tokio::select! {
                     biased;
-                    () = sink.gone() => return Stop::Gone,
+                    () = sink.gone() => return Err(Stop::Gone),
                     () = tokio::task::yield_now() => turn = Instant::now(),
                 }
             }
         }
     }
 
-    async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+    async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<Next, Stop> {
         // A script that never waits would hear of nothing else.
         if let Some(order) = self.live.given() {
             return Err(Stop::Order(order));
@@ -187,10 +181,11 @@ impl Performance {
         self.stay_calm()?;
         let elapsed = self.elapsed();
         if let Some(blow) = self.outlet.as_mut().and_then(|outlet| outlet.strikes(elapsed)) {
-            return self.suffer(blow, sink).await;
+            self.suffer(blow, sink).await?;
+            return Ok(Next::Step);
         }
         if self.held {
-            return self.wait(None, sink).await;
+            return Ok(Next::Rest(None));
         }
         if !self.plan.is_mid_event() {
             if let Some((branch, until, satisfied)) = self.waits.expired(elapsed) {
@@ -199,36 +194,49 @@ impl Performance {
                     true => self.plan.release(branch, until),
                     false => self.plan.time_up(branch, until),
                 }
-                return Ok(());
+                return Ok(Next::Step);
             }
             if self.gap() == Some(Gap::Error) {
                 return Err(failed(TOO_LATE.into()));
             }
             if let Some(came) = self.waits.backlog() {
-                return self.receive(came, sink).await;
+                self.receive(came, sink).await?;
+                return Ok(Next::Step);
             }
         }
-        match self.plan.next(elapsed) {
-            Cue::Wait(due) if due <= elapsed => Ok(()),
-            Cue::Wait(due) => self.wait(Some(self.began + due), sink).await,
-            Cue::Idle => self.wait(None, sink).await,
+        let cue = self.plan.next(elapsed);
+        self.carry_out(cue, sink).await
+    }
+
+    async fn carry_out<S: Sink>(&mut self, cue: Cue, sink: &mut S) -> Result<Next, Stop> {
+        match cue {
+            Cue::Wait(due) if due <= self.elapsed() => {}
+            Cue::Wait(due) => return Ok(Next::Rest(Some(self.began + due))),
+            Cue::Idle => {
+                self.forget();
+                return Ok(Next::Rest(None));
+            }
             Cue::Send(write) => {
                 self.send(write, sink).await?;
-                self.overhear(sink).await
+                self.overhear(sink).await?;
             }
-            Cue::Follow(branch, what) => self.subscribe(branch, what).map_err(failed),
-            Cue::Await(branch, awaiting) => {
-                self.waits.wait(branch, awaiting);
-                Ok(())
-            }
-            Cue::End(end @ (End::Hold | End::Stall)) => self.suffer(Blow::End(end), sink).await,
-            Cue::End(end) => Err(Stop::Over(Outcome::Ended(end))),
-            Cue::Fail(why) => Err(failed(why)),
-            Cue::Quiet(until) => {
-                self.quiet = self.quiet.max(self.began + until);
-                Ok(())
-            }
-            effect => self.cause(effect).await.map_err(failed),
+            Cue::Follow(branch, what) => self.subscribe(branch, what).map_err(failed)?,
+            Cue::Await(branch, awaiting) => self.waits.wait(branch, awaiting),
+            Cue::End(end @ (End::Hold | End::Stall)) => self.suffer(Blow::End(end), sink).await?,
+            Cue::End(end) => return Err(Stop::Over(Outcome::Ended(end))),
+            Cue::Fail(why) => return Err(failed(why)),
+            Cue::Quiet(until) => self.quiet = self.quiet.max(self.began + until),
+            effect => self.cause(effect).await.map_err(failed)?,
+        }
+        Ok(Next::Step)
+    }
+
+    /// A script that only relays from now on needs little: there may be very many of them.
+    fn forget(&mut self) {
+        if self.outlet.is_none() && self.plan.relays_as_it_is() && self.waits.is_endless() {
+            self.plan.forget();
+            self.waits.forget();
+            self.last_event_id = None;
         }
     }
 
@@ -272,10 +280,16 @@ impl Performance {
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
+        self.deliver(write, due, sink).await?;
+        subscribed.map_err(failed)
+    }
+
+    /// Writes a step that was due at this time of the clock.
+    async fn deliver<S: Sink>(&mut self, write: Write, due: Duration, sink: &mut S) -> Result<(), Stop> {
         sink.about(write.source);
         self.write(sink, write.frame, write.events, due).await?;
         self.quiet_since(due);
-        subscribed.map_err(failed)
+        Ok(())
     }
 
     /// A script that is behind its schedule never waits: what others wait for has its turn between
@@ -340,49 +354,5 @@ impl Performance {
             self.write(sink, message.frame.clone(), 1, now).await?;
         }
         subscribed.map_err(failed)
-    }
-
-    /// Waits for a time of the clock, what a branch waits for, the client or an order.
-    async fn wait<S: Sink>(&mut self, due: Option<Duration>, sink: &mut S) -> Result<(), Stop> {
-        let mid_event = self.plan.is_mid_event() && !self.held;
-        let beat = if mid_event { None } else { self.next_heartbeat() };
-        // Nothing comes in the middle of an event, nor once the script is over.
-        let deaf = mid_event || self.held;
-        let until = self.waits.first_until().filter(|_| !deaf);
-        let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
-        let by_itself = until
-            .into_iter()
-            .chain(strike)
-            .min()
-            .map(|time| self.began + time);
-        let first = due.into_iter().chain(by_itself).min();
-        let beats = beat.filter(|beat| first.is_none_or(|first| *beat < first));
-        let Performance {
-            worker,
-            live,
-            waits,
-            stage,
-            ..
-        } = &mut *self;
-        let event = async {
-            let came = async {
-                match deaf {
-                    true if mid_event => match waits.rest().await {},
-                    true => Came::HandedIn(waits.only_handed_in(live).await),
-                    false => waits.come(stage, live).await,
-                }
-            };
-            tokio::select! {
-                biased;
-                order = live.ordered() => Err(Stop::Order(order)),
-                came = came => Ok(came),
-                () = sink.gone() => Err(Stop::Gone),
-            }
-        };
-        match worker.wait(beats.or(first), event).await {
-            Some(came) => self.receive(came?, sink).await,
-            None if beats.is_some() => self.beat(sink).await,
-            None => Ok(()),
-        }
     }
 }

@@ -5,6 +5,7 @@ use super::effects::PublishFailure;
 use super::{Head, NotBegun, Reply, ReplyBody};
 use crate::expr::{BadParams, RenderError};
 use crate::matching::{self, Miss};
+use crate::name::printable;
 use crate::plan::PublishFault;
 use crate::request::Request;
 use crate::scenario::Scenario;
@@ -135,7 +136,7 @@ pub(super) fn missed(request: &Request, miss: Miss) -> Reply {
 
 /// The scenario's own mistake: its author looks at the log, as many clients do not show the body.
 fn failed(why: &str) -> Reply {
-    tracing::warn!("an answer failed: {why}");
+    tracing::warn!("an answer failed: {}", printable(why));
     Reply::problem(500, why)
 }
 

@@ -58,10 +58,14 @@ struct Held {
 
 impl Sessions {
     /// With the session without a name; `farewell` is sent to streams when the server stops.
-    pub fn new(scenario: Scenario, rules: SessionRules, farewell: Option<&Event>) -> Sessions {
+    pub fn new(
+        scenario: impl Into<Arc<Scenario>>,
+        rules: SessionRules,
+        farewell: Option<&Event>,
+    ) -> Sessions {
         let farewell = farewell.map(|event| Frame::new(&encode(event, &Style::STANDARD)));
         let gate = Arc::<Gate>::default();
-        let scenario = Arc::new(scenario);
+        let scenario = scenario.into();
         let session = Session::new(Clock::new(rules.mode));
         let main = engine("", &scenario, session, &rules, &farewell, &gate);
         Sessions {

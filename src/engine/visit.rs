@@ -284,6 +284,8 @@ impl Visit<'_> {
             sized: false,
             restless: (0, Duration::ZERO),
             witnessed: None,
+            rests_until: None,
+            passing: Default::default(),
         })
     }
 }

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, select_all};
+use smallvec::SmallVec;
 
 use super::connections::LiveConnection;
 use super::parcel::Parcel;
@@ -15,7 +16,7 @@ use super::stage::Stage;
 use crate::plan::{Awaiting, BranchId, Following, Wanted};
 use crate::scenario::Scenario;
 use crate::scenario::model::{From, Gap, Selector, TopicRules};
-use crate::topic::{Message, PublishError, Start, Subscription, TooSlow};
+use crate::topic::{Message, Messages, PublishError, Start, Subscription, TooSlow};
 
 /// A subscription under way.
 pub(super) struct Relay {
@@ -38,17 +39,28 @@ struct Pending {
 /// anew again and again, so there must be a bound.
 const MOST_MARKS: usize = 1_000;
 
+/// Messages that are written at once to a stream that is behind.
+pub(super) const BATCH: usize = 16;
+
 /// All that a stream's branches wait for.
 #[derive(Default)]
 pub(super) struct Waits {
-    relays: Vec<Relay>,
+    /// Most relay one topic.
+    relays: SmallVec<[Relay; 1]>,
     pending: Vec<Pending>,
+    /// What it has dealt with before, if it has.
+    marks: Option<Box<Marks>>,
+    /// The stamp at which the stream began: what happened before is not waited for.
+    began: u64,
+}
+
+/// What a stream has dealt with.
+#[derive(Default)]
+struct Marks {
     /// Where it is in topics it has relayed before.
     relayed: VecDeque<(Vec<Selector>, u64)>,
     /// Where it is in what it has waited for before.
     awaited: VecDeque<(Wanted, u64)>,
-    /// The stamp at which the stream began: what happened before is not waited for.
-    began: u64,
 }
 
 /// What came.
@@ -99,7 +111,9 @@ impl Waits {
         stage: &Stage,
         scenario: &Scenario,
     ) -> Result<(), PublishError> {
-        let relayed = self.relayed.iter().find(|(topics, _)| *topics == what.topics);
+        let marks = self.marks.as_deref();
+        let mut relayed = marks.iter().flat_map(|marks| &marks.relayed);
+        let relayed = relayed.find(|(topics, _)| *topics == what.topics);
         let relayed = relayed.map(|(_, stamp)| *stamp);
         let start = match (what.from, relayed, last_event_id) {
             (From::Earliest, ..) => Start::Earliest,
@@ -165,11 +179,12 @@ impl Waits {
     /// Ends a relay; a later one of the same topics goes on behind its last message.
     fn close(&mut self, index: usize) -> BranchId {
         let relay = self.relays.remove(index);
-        self.relayed.retain(|(topics, _)| *topics != relay.topics);
-        if self.relayed.len() >= MOST_MARKS {
-            self.relayed.pop_front();
+        let relayed = &mut self.marks.get_or_insert_default().relayed;
+        relayed.retain(|(topics, _)| *topics != relay.topics);
+        if relayed.len() >= MOST_MARKS {
+            relayed.pop_front();
         }
-        self.relayed.push_back((relay.topics, relay.last));
+        relayed.push_back((relay.topics, relay.last));
         relay.branch
     }
 
@@ -192,14 +207,56 @@ impl Waits {
         self.relays.is_empty() && self.pending.is_empty()
     }
 
+    /// How many topics (or several in one relay) there are to pass on, if it is one at most, its end is
+    /// not near, and nothing else is waited for.
+    pub(super) fn simple(&self) -> Option<usize> {
+        let far = |relay: &Relay| relay.left.is_none_or(|left| left > BATCH as u64);
+        let simple = self.pending.is_empty() && self.relays.len() <= 1 && self.relays.iter().all(far);
+        simple.then_some(self.relays.len())
+    }
+
+    /// Whether there is nothing but a relay that never ends.
+    pub(super) fn is_endless(&self) -> bool {
+        let endless = |relay: &Relay| relay.left.is_none() && relay.until.is_none();
+        self.pending.is_empty() && matches!(self.relays.as_slice(), [relay] if endless(relay))
+    }
+
+    /// Forgets what only matters to what comes after the waiting.
+    pub(super) fn forget(&mut self) {
+        self.marks = None;
+        for relay in &mut self.relays {
+            relay.topics = Vec::new();
+        }
+    }
+
+    /// Takes up messages of the only relay, if there is one, as many as can be written at once.
+    pub(super) fn poll_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Messages,
+    ) -> Poll<Result<(), TooSlow>> {
+        match self.relays.as_mut_slice() {
+            [relay] => relay.subscription.poll_batch(cx, into, BATCH),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// The worker is busy with these messages by now: the clock waits for it, and no longer for them.
+    pub(super) fn passing_on(&mut self, messages: &[Arc<Message>]) {
+        if let ([relay], Some(last)) = (self.relays.as_mut_slice(), messages.last()) {
+            relay.subscription.taken();
+            relay.left = relay.left.map(|left| left - messages.len() as u64);
+            relay.last = last.stamp;
+        }
+    }
+
     /// Waits for whatever comes first. Cancel-safe.
     pub(super) async fn come(&mut self, stage: &Stage, live: &LiveConnection) -> Came {
         let Waits {
             relays,
             pending,
-            awaited,
+            marks,
             began,
-            ..
         } = self;
         let messages = async {
             match relays.as_mut_slice() {
@@ -216,7 +273,8 @@ impl Waits {
             if pending.is_empty() {
                 return std::future::pending().await;
             }
-            let holds = |p: &Pending| holds(&p.awaiting.what, awaited, *began, stage, live);
+            let marks = marks.as_deref();
+            let holds = |p: &Pending| holds(&p.awaiting.what, marks, *began, stage, live);
             // Kept as it was found: when it is dealt with it may no longer hold.
             let mut found = None;
             let find = || {
@@ -270,25 +328,27 @@ impl Waits {
     /// Remembers that it was dealt with. The one least recently dealt with is forgotten when there are
     /// too many: what happened up to then counts as dealt with.
     fn mark_awaited(&mut self, awaited: Wanted, stamp: u64) {
-        self.awaited.retain(|(what, _)| *what != awaited);
-        if self.awaited.len() >= MOST_MARKS
-            && let Some((_, oldest)) = self.awaited.pop_front()
+        let marks = &mut self.marks.get_or_insert_default().awaited;
+        marks.retain(|(what, _)| *what != awaited);
+        if marks.len() >= MOST_MARKS
+            && let Some((_, oldest)) = marks.pop_front()
         {
             self.began = self.began.max(oldest);
         }
-        self.awaited.push_back((awaited, stamp));
+        marks.push_back((awaited, stamp));
     }
 }
 
 /// The stamp at which what is waited for came, if it has come.
 fn holds(
     what: &Wanted,
-    awaited: &VecDeque<(Wanted, u64)>,
+    marks: Option<&Marks>,
     began: u64,
     stage: &Stage,
     live: &LiveConnection,
 ) -> Option<u64> {
-    let dealt_with = awaited.iter().find(|(marked, _)| marked == what);
+    let mut awaited = marks.into_iter().flat_map(|marks| &marks.awaited);
+    let dealt_with = awaited.find(|(marked, _)| marked == what);
     let dealt_with = dealt_with.map(|(_, stamp)| *stamp);
     let stamp = match what {
         // The others may have left again by the time one looks. A stream counts from when it came.
@@ -305,41 +365,4 @@ fn holds(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_that_was_found_is_over_as_of_then() {
-        let mut waits = Waits::begin(0);
-        let signal = |name: &str| Wanted::Signal(name.into());
-        for (branch, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "b")] {
-            let awaiting = Awaiting {
-                what: signal(name),
-                until: None,
-            };
-            waits.wait(branch, awaiting);
-        }
-        // Neither looks again: by now nothing may hold, or something else.
-        let Came::Awaited(branches) = waits.take_awaited(1, 5) else {
-            panic!("a wait is over");
-        };
-        assert_eq!(branches, [2, 4]);
-        assert_eq!(waits.awaited, [(signal("b"), 5)]);
-        let left: Vec<_> = waits.pending.iter().map(|p| p.branch).collect();
-        assert_eq!(left, [1, 3]);
-    }
-
-    #[test]
-    fn what_was_awaited_long_ago_is_forgotten_but_not_waited_for_again() {
-        let mut waits = Waits::begin(7);
-        let job = |n: u64| Wanted::Signal(format!("job-{n}"));
-        for n in 10..10 + 3 * MOST_MARKS as u64 {
-            waits.mark_awaited(job(n), n);
-            waits.mark_awaited(job(10), n);
-        }
-        assert_eq!(waits.awaited.len(), MOST_MARKS);
-        assert!(waits.awaited.contains(&(job(10), 9 + 3 * MOST_MARKS as u64)));
-        assert!(!waits.awaited.iter().any(|(what, _)| *what == job(11)));
-        assert_eq!(waits.began, 10 + 2 * MOST_MARKS as u64);
-    }
-}
+mod tests;

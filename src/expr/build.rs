@@ -1,5 +1,6 @@
 //! Compiling templates when a scenario loads, and checking the names in them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use minijinja::machinery::{Token, tokenize};
@@ -40,9 +41,21 @@ pub struct Fault {
     pub word: String,
 }
 
+/// A template that has been compiled, whose words are known.
+#[derive(Clone)]
+struct Compiled {
+    name: Arc<str>,
+    /// The names that it takes from outside, in their order.
+    used: Arc<[String]>,
+}
+
 /// Collects the templates of a scenario.
 pub struct Builder {
     env: Environment<'static>,
+    /// The functions there are, in order of their names.
+    globals: Vec<String>,
+    /// By their text: what stands in many places is compiled once.
+    compiled: HashMap<String, Compiled>,
     vars: Vec<String>,
     hidden: Vec<(&'static str, String)>,
     place: Arc<str>,
@@ -65,8 +78,12 @@ impl Builder {
         filters::add(&mut env);
         costly::add(&mut env);
         meter::add(&mut env);
+        let mut globals: Vec<String> = env.globals().map(|(name, _)| name.to_owned()).collect();
+        globals.sort();
         Builder {
             env,
+            globals,
+            compiled: HashMap::new(),
             vars,
             hidden: Vec::new(),
             place: "".into(),
@@ -94,9 +111,7 @@ impl Builder {
 
     /// The functions there are, in order of their names.
     pub(super) fn functions(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.env.globals().map(|(name, _)| name.to_owned()).collect();
-        names.sort();
-        names
+        self.globals.clone()
     }
 
     /// What minijinja knows, as it shows it.
@@ -151,26 +166,57 @@ impl Builder {
     }
 
     fn add(&mut self, template: String, source: &str, bare: bool, names: &[String]) -> Result<Expr, Fault> {
-        let name: Arc<str> = format!("t{}", self.count).into();
-        self.compile(&name, template)?;
-        self.count += 1;
-        let functions = self.check_names(&name, names)?;
-        self.check_words(source, bare)?;
+        let known = self.compiled.get(&template).cloned();
+        let is_new = known.is_none();
+        let compiled = match known {
+            Some(compiled) => compiled,
+            None => self.compiled_anew(&template)?,
+        };
+        self.check_names(&compiled.used, names)?;
+        if is_new {
+            self.check_words(source, bare)?;
+            self.compiled.insert(template, compiled.clone());
+        }
+        let functions: Vec<String> = compiled
+            .used
+            .iter()
+            .filter(|n| self.is_global(n))
+            .cloned()
+            .collect();
         self.remarks.note(source, bare, &functions, names);
         Ok(Expr {
-            name,
+            name: compiled.name,
             source: source.into(),
             place: self.place.clone(),
         })
     }
 
-    fn compile(&mut self, name: &str, template: String) -> Result<(), Fault> {
-        let deep = limits::may_build_up(&template);
-        let metered = rewrite::metered(&template, self.env.syntax().clone(), deep);
+    fn compiled_anew(&mut self, template: &str) -> Result<Compiled, Fault> {
+        let name: Arc<str> = format!("t{}", self.count).into();
+        self.compile(&name, template)?;
+        self.count += 1;
+        let template = self.env.get_template(&name).ok();
+        let used = template.map(|template| template.undeclared_variables(false));
+        let mut used: Vec<String> = used.into_iter().flatten().collect();
+        used.sort();
+        Ok(Compiled {
+            name,
+            used: used.into(),
+        })
+    }
+
+    fn is_global(&self, name: &str) -> bool {
+        self.globals
+            .binary_search_by(|global| global.as_str().cmp(name))
+            .is_ok()
+    }
+
+    fn compile(&mut self, name: &str, template: &str) -> Result<(), Fault> {
+        let deep = limits::may_build_up(template);
+        let metered = rewrite::metered(template, self.env.syntax().clone(), deep);
         let written_anew = metered.is_some();
-        let added = self
-            .env
-            .add_template_owned(name.to_owned(), metered.unwrap_or(template));
+        let source = metered.unwrap_or_else(|| template.to_owned());
+        let added = self.env.add_template_owned(name.to_owned(), source);
         match added {
             // Brackets that were not there before.
             Err(error) if written_anew && limits::is_too_deep(&error) => {
@@ -180,31 +226,20 @@ impl Builder {
         }
     }
 
-    /// Finds the names that there are not; answers with the functions that are used.
-    fn check_names(&self, template: &str, names: &[String]) -> Result<Vec<String>, Fault> {
-        let Ok(template) = self.env.get_template(template) else {
-            return Ok(Vec::new());
-        };
-        let globals: Vec<String> = self.env.globals().map(|(name, _)| name.to_owned()).collect();
-        let known: Vec<&str> = SCOPE
-            .iter()
-            .copied()
-            .chain(names.iter().map(String::as_str))
-            .chain(globals.iter().map(String::as_str))
-            .collect();
-        let hidden = |name: &str| {
-            let own = names.iter().any(|n| n == name);
-            self.hidden.iter().find(|(n, _)| *n == name && !own)
-        };
-        let mut used: Vec<String> = template.undeclared_variables(false).into_iter().collect();
-        used.sort();
-        if let Some((name, why)) = used.iter().find_map(|name| hidden(name)) {
+    /// Finds the names that there are not, among those that are used.
+    fn check_names(&self, used: &[String], names: &[String]) -> Result<(), Fault> {
+        let own = |name: &str| names.iter().any(|n| n == name);
+        let hidden = |name: &String| self.hidden.iter().find(|(n, _)| n == name && !own(name));
+        if let Some((name, why)) = used.iter().find_map(hidden) {
             return Err(unavailable(name, why));
         }
-        match used.iter().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(unknown("name", name, &known)),
-            None => Ok(used.into_iter().filter(|name| globals.contains(name)).collect()),
-        }
+        let is_known = |name: &str| SCOPE.contains(&name) || own(name) || self.is_global(name);
+        let Some(name) = used.iter().find(|name| !is_known(name)) else {
+            return Ok(());
+        };
+        let own = names.iter().chain(&self.globals).map(String::as_str);
+        let known: Vec<&str> = SCOPE.iter().copied().chain(own).collect();
+        Err(unknown("name", name, &known))
     }
 
     /// Filters, tests and members of `vars`: minijinja looks them up only while rendering.

@@ -1,12 +1,13 @@
 //! One request in the journal, and what became of it.
 
-use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::sent::{Sent, Tally};
-use crate::request::{Request, Version};
+use crate::request::Request;
+use crate::request::packed::Packed;
 use crate::scenario::model::End;
+use crate::wire::Sent;
+use crate::wire::sent::Tally;
 
 /// Bytes of a reason that are kept.
 const LONGEST_REASON: usize = 1 << 10;
@@ -14,42 +15,21 @@ const LONGEST_REASON: usize = 1 << 10;
 /// What an entry takes besides its texts, roughly: itself, and its places in the journal.
 const BESIDES: usize = size_of::<Entry>() + 128;
 
-/// What a header field takes besides its texts.
-const FIELD: usize = size_of::<(String, Box<[u8]>)>();
-
 /// A request. What is known when it comes stays as it is; the rest is asked for.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Entry {
+    progress: Mutex<Progress>,
     /// From 1, in order of arrival.
     pub number: u64,
     /// When it came, on the session's clock.
     pub at: Duration,
     /// When it came, in milliseconds since the Unix epoch.
     pub wall_ms: u64,
-    /// Upper-case method, as sent.
-    pub method: String,
-    /// Path and query, as sent.
-    pub target: String,
-    /// The protocol.
-    pub version: Version,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
-    /// The client's address.
-    pub peer: SocketAddr,
-    /// Header fields in the order sent; names in lower case.
-    pub headers: Vec<(String, Box<[u8]>)>,
-    /// The body.
-    pub body: Body,
-    progress: Mutex<Progress>,
-}
-
-/// What is kept of a request's body.
-#[derive(Debug)]
-pub struct Body {
-    /// How many bytes it had.
-    pub bytes: usize,
-    /// Its beginning.
-    pub kept: Box<[u8]>,
+    /// Of its body no more than what is kept.
+    request: Packed,
+    /// How many bytes its body had.
+    pub body_bytes: usize,
 }
 
 /// What answers a request.
@@ -125,48 +105,53 @@ pub enum By {
     Failure,
 }
 
+/// What is told of it. What changes with every event stands together in front.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Progress {
-    pub(super) matched: Option<Matched>,
+    pub(super) tally: Tally,
+    /// When the last event was written.
+    pub(super) last_event: Option<Duration>,
+    pub(super) ended: Option<Box<(Duration, Ended)>>,
+    pub(super) matched: Option<Box<Matched>>,
     pub(super) gap: Option<Duration>,
     pub(super) answered: Option<Answered>,
-    pub(super) ended: Option<(Duration, Ended)>,
-    pub(super) tally: Tally,
 }
 
 impl Entry {
-    /// A request that has come. Its bytes are copied: what they are slices of may be much larger.
+    /// A request that has come; `most_body`: bytes of its body that are kept.
     pub(super) fn new(request: &Request, at: Duration, wall_ms: u64, most_body: usize) -> Entry {
-        let kept = &request.body[..request.body.len().min(most_body)];
-        let headers = request.headers.iter();
+        let body_bytes = request.body.len();
+        let packed = match body_bytes <= most_body {
+            true => Packed::of(request),
+            false => Packed::of(&Request {
+                body: request.body.slice(..most_body),
+                ..request.clone()
+            }),
+        };
         Entry {
             number: 0,
             at,
             wall_ms,
-            method: request.method.clone(),
-            target: match &request.query {
-                Some(query) => format!("{}?{query}", request.path),
-                None => request.path.clone(),
-            },
-            version: request.version,
-            tls: request.tls,
-            peer: request.peer,
-            headers: headers
-                .map(|(name, value)| (name.clone(), value[..].into()))
-                .collect(),
-            body: Body {
-                bytes: request.body.len(),
-                kept: kept.into(),
-            },
+            request: packed,
+            body_bytes,
             progress: Mutex::default(),
         }
     }
 
+    /// The request as it came; only the beginning of a long body is kept.
+    pub fn request(&self) -> Request {
+        self.request.unpack()
+    }
+
+    /// Its path and query, as sent.
+    pub fn target(&self) -> String {
+        self.request().target()
+    }
+
     /// About how many bytes of memory it takes as it came.
     pub(super) fn size(&self) -> usize {
-        let field = |(name, value): &(String, Box<[u8]>)| FIELD + name.len() + value.len();
-        let headers: usize = self.headers.iter().map(field).sum();
-        BESIDES + self.method.len() + self.target.len() + headers + self.body.kept.len()
+        BESIDES + self.request.len()
     }
 
     /// What happens to it. Nothing else is locked by whoever holds this.
@@ -176,7 +161,7 @@ impl Entry {
 
     /// What answers it; `None`: nothing, or not yet known.
     pub fn matched(&self) -> Option<Matched> {
-        self.progress().matched.clone()
+        self.progress().matched.as_deref().cloned()
     }
 
     /// The time from the end of the same client's connection before, at the same endpoint, to this
@@ -195,21 +180,19 @@ impl Entry {
         self.progress().tally.sent()
     }
 
+    /// When the last event of its stream was written, on the session's clock.
+    pub fn last_event(&self) -> Option<Duration> {
+        self.progress().last_event
+    }
+
     /// When and how it ended; `None` while it is open.
     pub fn ended(&self) -> Option<(Duration, Ended)> {
-        self.progress().ended.clone()
+        self.progress().ended.as_deref().cloned()
     }
 
     /// Whether it has not ended yet.
     pub fn is_open(&self) -> bool {
         self.progress().ended.is_none()
-    }
-}
-
-impl Body {
-    /// Whether less is kept than there was.
-    pub fn truncated(&self) -> bool {
-        self.kept.len() < self.bytes
     }
 }
 

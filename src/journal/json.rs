@@ -1,5 +1,7 @@
 //! Entries as JSON.
 
+use crate::request::Request;
+use crate::wire::Sent;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -9,7 +11,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::entry::{Entry, Progress};
 use super::mask::{Content, Mask, Secrets, Shown};
-use super::sent::Sent;
 
 impl Entry {
     /// The entry as a JSON object, with its members in this order. What is not known, or not yet, is left
@@ -40,88 +41,91 @@ impl Entry {
             Mask::Nothing => None,
             Mask::Secrets => Some(Secrets::default()),
         };
+        let request = self.request();
         let target = match &mut secrets {
-            Some(secrets) => secrets.target(&self.target),
-            None => self.target.clone(),
+            Some(secrets) => secrets.target(&request.target()),
+            None => request.target(),
         };
         let known = json!({
             "number": self.number,
             "at_ms": milliseconds(self.at),
             "time": crate::scenario::time_of_day::format(self.wall_ms),
-            "method": self.method,
+            "method": request.method,
             "target": target,
-            "version": self.version.as_str(),
-            "tls": self.tls,
-            "peer": self.peer.to_string(),
-            "headers": self.shown_headers(&mut secrets),
+            "version": request.version.as_str(),
+            "tls": request.tls,
+            "peer": request.peer.to_string(),
+            "headers": headers(&request, &mut secrets),
         });
         let Json::Object(mut shown) = known else {
             unreachable!("an object was written above");
         };
-        if let Some(body) = self.shown_body(&mut secrets) {
+        if let Some(body) = body(&request, self.body_bytes, &mut secrets) {
             shown.insert("body".into(), body);
         }
         progress(&mut shown, self.progress(), secrets.as_ref());
         shown.into()
     }
+}
 
-    fn shown_headers(&self, secrets: &mut Option<Secrets>) -> Json {
-        let mut shown = Map::new();
-        for (name, value) in &self.headers {
-            let value = String::from_utf8_lossy(value);
-            let value: Json = match secrets {
-                Some(secrets) => secrets.header(name, value).into(),
-                None => value.into(),
-            };
-            match shown.get_mut(name) {
-                None => {
-                    shown.insert(name.clone(), value);
-                }
-                Some(Json::Array(values)) => values.push(value),
-                Some(one) => *one = json!([one.take(), value]),
+fn headers(request: &Request, secrets: &mut Option<Secrets>) -> Json {
+    let mut shown = Map::new();
+    for (name, value) in &request.headers {
+        let value = String::from_utf8_lossy(value);
+        let value: Json = match secrets {
+            Some(secrets) => secrets.header(name, value).into(),
+            None => value.into(),
+        };
+        match shown.get_mut(name) {
+            None => {
+                shown.insert(name.clone(), value);
             }
+            Some(Json::Array(values)) => values.push(value),
+            Some(one) => *one = json!([one.take(), value]),
         }
-        shown.into()
     }
+    shown.into()
+}
 
-    fn shown_body(&self, secrets: &mut Option<Secrets>) -> Option<Json> {
-        if self.body.bytes == 0 {
-            return None;
-        }
-        let mut shown = json!({ "bytes": self.body.bytes });
-        match secrets.as_mut().map(|secrets| secrets.body(self.content())) {
-            Some(Shown::Nothing) => {
-                shown["masked"] = true.into();
-                return Some(shown);
-            }
-            Some(Shown::Text(text)) => shown["text"] = text.into(),
-            Some(Shown::Same) | None => match text(self.content().bytes) {
-                Some(text) => shown["text"] = text.into(),
-                None => shown["base64"] = BASE64.encode(&self.body.kept).into(),
-            },
-        }
-        if self.body.truncated() {
-            shown["truncated"] = true.into();
-        }
-        Some(shown)
+/// What is kept of a body that had so many bytes.
+fn body(request: &Request, bytes: usize, secrets: &mut Option<Secrets>) -> Option<Json> {
+    let truncated = request.body.len() < bytes;
+    if bytes == 0 {
+        return None;
     }
-
-    /// The body as far as it is kept; not half a character at its end if there was more.
-    fn content(&self) -> Content<'_> {
-        let header = |name| self.headers.iter().find(|(n, _)| n == name);
-        let media_type = header("content-type").and_then(|(_, value)| text(value));
-        let truncated = self.body.truncated();
-        Content {
-            media_type: media_type.unwrap_or_default(),
-            encoded: header("content-encoding").is_some_and(|(_, value)| &value[..] != b"identity"),
-            truncated,
-            bytes: match std::str::from_utf8(&self.body.kept) {
-                Err(error) if truncated && error.error_len().is_none() => {
-                    &self.body.kept[..error.valid_up_to()]
-                }
-                _ => &self.body.kept,
-            },
+    let mut shown = json!({ "bytes": bytes });
+    match secrets
+        .as_mut()
+        .map(|secrets| secrets.body(content(request, truncated)))
+    {
+        Some(Shown::Nothing) => {
+            shown["masked"] = true.into();
+            return Some(shown);
         }
+        Some(Shown::Text(text)) => shown["text"] = text.into(),
+        Some(Shown::Same) | None => match text(content(request, truncated).bytes) {
+            Some(text) => shown["text"] = text.into(),
+            None => shown["base64"] = BASE64.encode(&request.body).into(),
+        },
+    }
+    if truncated {
+        shown["truncated"] = true.into();
+    }
+    Some(shown)
+}
+
+/// The body as far as it is kept; not half a character at its end if there was more.
+fn content(request: &Request, truncated: bool) -> Content<'_> {
+    let header = |name| request.headers.iter().find(|(n, _)| n == name);
+    let media_type = header("content-type").and_then(|(_, value)| text(value));
+    Content {
+        media_type: media_type.unwrap_or_default(),
+        encoded: header("content-encoding").is_some_and(|(_, value)| &value[..] != b"identity"),
+        truncated,
+        bytes: match std::str::from_utf8(&request.body) {
+            Err(error) if truncated && error.error_len().is_none() => &request.body[..error.valid_up_to()],
+            _ => &request.body,
+        },
     }
 }
 
@@ -149,7 +153,7 @@ fn progress(shown: &mut Map<String, Json>, progress: MutexGuard<Progress>, secre
             add("sent", sent(progress.tally.sent()));
         }
     }
-    if let Some((at, ended)) = &progress.ended {
+    if let Some((at, ended)) = progress.ended.as_deref() {
         let mut end = json!({
             "at_ms": milliseconds(*at), "how": ended.how.name(), "by": ended.by.name(),
         });

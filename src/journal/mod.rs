@@ -10,7 +10,6 @@ mod entry;
 mod json;
 pub mod mask;
 mod record;
-mod sent;
 mod shelf;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +18,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::request::Request;
-pub use entry::{Answered, Body, By, Ended, Entry, How, Matched};
+pub use crate::wire::Sent;
+pub use entry::{Answered, By, Ended, Entry, How, Matched};
 pub use json::ndjson;
 pub use mask::Mask;
 pub use record::Record;
-pub use sent::Sent;
 use shelf::Shelf;
 
 /// How much a journal keeps.

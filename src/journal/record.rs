@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Journal;
 use super::ends::Whose;
 use super::entry::{Answered, By, Ended, Entry, How, Matched, Progress};
+use crate::wire::Digest;
 
 /// An entry to be written on. It may be told things even when the journal has forgotten it.
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ impl Record {
             }
             let last = shelf.last_end(Whose::of(&matched.endpoint, &matched.client));
             progress.gap = last.and_then(|last| self.entry.at.checked_sub(last));
-            progress.matched = Some(matched.clone());
+            progress.matched = Some(Box::new(matched.clone()));
             shelf.grow(self.number(), matched.size());
         }
         self.journal.changed();
@@ -64,10 +65,26 @@ impl Record {
 
     /// Bytes of a stream's body were written, in order, as they are before any content coding. What
     /// comes after the end does not count. Takes no lock but the entry's own.
-    pub fn wrote(&self, bytes: &[u8]) {
+    ///
+    /// `event`: when, on the session's clock, if an event ends in them.
+    pub fn wrote(&self, bytes: &[u8], event: Option<Duration>) {
         let mut progress = self.entry.progress();
+        progress.last_event = event.or(progress.last_event);
         if progress.ended.is_none() {
             progress.tally.feed(bytes);
+        }
+    }
+
+    /// The same for events of which it is known what they are.
+    pub fn wrote_digested<'p>(
+        &self,
+        pieces: impl Iterator<Item = (&'p [u8], Option<&'p Digest>)>,
+        now: Duration,
+    ) {
+        let mut progress = self.entry.progress();
+        progress.last_event = Some(now);
+        if progress.ended.is_none() {
+            pieces.for_each(|(bytes, digest)| progress.tally.feed_digested(bytes, digest));
         }
     }
 
@@ -83,7 +100,7 @@ impl Record {
             let more = progress.tally.finish() + ended.why.as_ref().map_or(0, String::len);
             shelf.finish(self.number(), at, whose(&progress));
             shelf.grow(self.number(), more);
-            progress.ended = Some((at, ended));
+            progress.ended = Some(Box::new((at, ended)));
         }
         self.journal.changed();
         true

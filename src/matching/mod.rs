@@ -48,7 +48,7 @@ pub fn find<'s, T, E>(
     let host = request.header_text("host");
     let mut allowed: Vec<String> = Vec::new();
     let mut refused = None;
-    for endpoint in &scenario.endpoints {
+    for endpoint in scenario.endpoints.near(&segments) {
         let Some(captures) = captures(endpoint, &segments, host.as_deref()) else {
             continue;
         };
@@ -80,7 +80,7 @@ fn on_any_host<'s>(scenario: &'s Scenario, segments: &[String]) -> Option<&'s En
             .iter()
             .any(|p| p.matches_segments(segments).is_some())
     };
-    scenario.endpoints.iter().find(fits)
+    scenario.endpoints.near(segments).find(fits)
 }
 
 /// What the first of an endpoint's paths that fits captures, if the host fits, too.
@@ -99,7 +99,10 @@ fn captures<'s>(
 pub fn on_path<'s>(scenario: &'s Scenario, request: &Request) -> impl Iterator<Item = &'s Endpoint> + Clone {
     let segments = segments(&request.path);
     let host = request.header_text("host");
-    scenario.endpoints.iter().filter(move |endpoint| {
+    let near = segments
+        .as_ref()
+        .map(|segments| scenario.endpoints.near(segments));
+    near.into_iter().flatten().filter(move |endpoint| {
         segments
             .as_ref()
             .is_some_and(|segments| captures(endpoint, segments, host.as_deref()).is_some())
@@ -167,18 +170,11 @@ fn but_for_a_slash<'s>(scenario: &'s Scenario, path: &str) -> Option<&'s Endpoin
 }
 
 fn nearest_endpoint(scenario: &Scenario, path: &str) -> Option<String> {
-    let paths = |endpoint: &'_ Endpoint| {
-        endpoint
-            .paths
-            .iter()
-            .map(|p| p.source().to_owned())
-            .collect::<Vec<_>>()
-    };
     if let Some(endpoint) = but_for_a_slash(scenario, path) {
         return Some(describe(endpoint));
     }
-    let all: Vec<String> = scenario.endpoints.iter().flat_map(paths).collect();
-    let near = nearest(path, all.iter().map(String::as_str))?;
+    let paths = scenario.endpoints.iter().flat_map(|endpoint| &endpoint.paths);
+    let near = nearest(path, paths.map(Pattern::source))?;
     let has = |endpoint: &&Endpoint| endpoint.paths.iter().any(|p| p.source() == near);
     scenario.endpoints.iter().find(has).map(describe)
 }

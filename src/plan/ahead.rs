@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cue::{BranchId, Cue};
-use super::script::{AT_ONCE, Plan, WORK_AT_ONCE};
+use super::script::{AT_ONCE, WORK_AT_ONCE, Walk};
 use crate::expr::RenderError;
 use crate::scenario::model::{Action, End};
 
@@ -28,11 +28,11 @@ enum Ahead {
     Other,
 }
 
-impl Plan {
+impl Walk {
     /// Goes on behind the event with this id, at once; from the beginning if there is no such event
     /// among the first 20,000 (many steps that send nothing by themselves count, too), or if finding
     /// it takes too much work or more than 256 MiB.
-    pub fn resume(&mut self, id: &[u8]) {
+    pub(super) fn resume(&mut self, id: &[u8]) {
         let mut ahead = self.copy();
         let (mut elapsed, mut bytes) = (Duration::ZERO, 0);
         let mut far = 0;
@@ -69,7 +69,7 @@ impl Plan {
     }
 
     /// How many bytes the body will have: everything must be known beforehand.
-    pub fn measure(&self) -> Result<u64, String> {
+    pub(super) fn measure(&self) -> Result<u64, String> {
         let mut ahead = self.copy();
         let (mut elapsed, mut bytes) = (Duration::ZERO, 0);
         for _ in 0..MOST_CUES {
@@ -95,7 +95,7 @@ impl Plan {
     /// writes what comes first, so that a client that has seen the write (or the head, before byte
     /// order marks) misses nothing. Steps that only lead to others are done on the way, up to a hundred
     /// that cost little.
-    pub fn follow_ahead(&mut self, elapsed: Duration) -> Option<Cue> {
+    pub(super) fn follow_ahead(&mut self, elapsed: Duration) -> Option<Cue> {
         let spent = self.spent();
         for _ in 0..NEAR {
             match self.leads_on(elapsed) {

@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 use super::branch::{Branch, State};
 use super::cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Source, Wanted, Write};
 use super::event::{MAX_WRITE, render_event, render_publish, render_raw, too_large};
-use super::script::{Plan, surroundings};
+use super::script::{Walk, surroundings};
 use crate::expr::{RenderError, RequestScope};
 use crate::scenario::model::{
     Action, Awaited, Branches, EventTemplate, Follow, Id, Publish, Selector, Split, Steps, TopicName, WaitFor,
@@ -19,9 +19,9 @@ use crate::wire::{Frame, encode};
 /// Branches of one stream at once.
 const MOST_BRANCHES: usize = 1_000;
 
-impl Plan {
+impl Walk {
     /// Whether what is sent is published instead.
-    pub fn is_feed(&self) -> bool {
+    pub(super) fn is_feed(&self) -> bool {
         self.feeds.is_some()
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::branch::{Branch, Gathered, State, Surroundings};
+use super::course::Relaying;
 use super::cue::{BranchId, Cue, Source};
 use super::event::{pace, render_event, wild};
 use super::output::Output;
@@ -13,7 +14,7 @@ use crate::expr::{Moment, RenderError, RequestScope};
 use crate::random::{Draw, Purpose};
 use crate::scenario::Scenario;
 use crate::scenario::model::{Action, Pace, Script};
-use crate::wire::{Frame, Style, encode};
+use crate::wire::{Frame, encode};
 
 /// Steps that may pass without a cue before the script counts as running wild.
 const IDLE_STEPS: u32 = 10_000;
@@ -41,8 +42,8 @@ impl Chance {
     }
 }
 
-/// A script under way.
-pub struct Plan {
+/// A script under way, all of it.
+pub(super) struct Walk {
     pub(super) scenario: Arc<Scenario>,
     pub(super) script: Arc<Script>,
     /// The topic that gets what is sent, instead of a client.
@@ -63,18 +64,18 @@ pub struct Plan {
     beats: Option<RequestScope>,
 }
 
-impl Plan {
+impl Walk {
     /// A script from its beginning; `began_ms` is the stream's start in milliseconds since 1970.
-    pub fn new(
+    pub(super) fn new(
         scenario: Arc<Scenario>,
         script: Arc<Script>,
         scope: RequestScope,
         chance: Chance,
         began_ms: u64,
-    ) -> Plan {
+    ) -> Walk {
         let output = Output::new(&script.wire, chance.wire);
         let root = Branch::new(script.steps.clone(), scope, chance.timing, Duration::ZERO);
-        Plan {
+        Walk {
             scenario,
             script,
             feeds: None,
@@ -91,14 +92,14 @@ impl Plan {
     }
 
     /// What is sent is published to a topic instead.
-    pub fn feeding(mut self, topic: String) -> Plan {
+    pub(super) fn feeding(mut self, topic: String) -> Walk {
         self.feeds = Some(topic);
         self
     }
 
     /// Turns to what is done in the end, this long after the stream began, whatever ended it. The
     /// names keep the values they have by now. False if there is nothing to do.
-    pub fn conclude(&mut self, elapsed: Duration) -> bool {
+    pub(super) fn conclude(&mut self, elapsed: Duration) -> bool {
         let root = self.branches.first_mut().and_then(Option::take);
         let Some(root) = root.filter(|_| !self.script.finally.is_empty()) else {
             return false;
@@ -111,8 +112,8 @@ impl Plan {
     }
 
     /// A copy that draws and names nothing of the original's, to look ahead with.
-    pub(super) fn copy(&self) -> Plan {
-        Plan {
+    pub(super) fn copy(&self) -> Walk {
+        Walk {
             scenario: self.scenario.clone(),
             script: self.script.clone(),
             feeds: self.feeds.clone(),
@@ -135,7 +136,7 @@ impl Plan {
     }
 
     /// What to do now, this long after the stream began.
-    pub fn next(&mut self, elapsed: Duration) -> Cue {
+    pub(super) fn next(&mut self, elapsed: Duration) -> Cue {
         match self.cue(elapsed) {
             Ok(cue) => cue,
             Err(error) => Cue::Fail(error.0),
@@ -143,27 +144,17 @@ impl Plan {
     }
 
     /// When the cue given last was due, since the stream began.
-    pub fn due(&self) -> Duration {
+    pub(super) fn due(&self) -> Duration {
         self.due
     }
 
     /// Whether something is half written, so that nothing else may be written now.
-    pub fn is_mid_event(&self) -> bool {
+    pub(super) fn is_mid_event(&self) -> bool {
         self.output.is_busy()
     }
 
-    /// The script it plays.
-    pub fn script(&self) -> &Script {
-        &self.script
-    }
-
-    /// The scenario it is from.
-    pub fn scenario(&self) -> &Arc<Scenario> {
-        &self.scenario
-    }
-
     /// How long something takes that no step does, at this time since the stream began.
-    pub fn delay(
+    pub(super) fn delay(
         &self,
         how_long: &Pace,
         draw: &mut Draw,
@@ -176,16 +167,11 @@ impl Plan {
         }
     }
 
-    /// How events are written.
-    pub fn style(&self) -> &Style {
-        &self.script.wire.style
-    }
-
     /// A relayed event in this stream's own style and cuts, if they differ from the usual: it is
     /// written with the next cues.
-    pub fn relay(&mut self, event: &Event, elapsed: Duration) -> bool {
+    pub(super) fn relay(&mut self, event: &Event, elapsed: Duration) -> bool {
         let wire = &self.script.wire;
-        if wire.split.is_none() && wire.style == Style::STANDARD {
+        if wire.passes_on() {
             return false;
         }
         let cuts = wire.split.clone();
@@ -196,7 +182,7 @@ impl Plan {
     }
 
     /// A heartbeat, at this time since the stream began.
-    pub fn heartbeat(&mut self, elapsed: Duration) -> Result<Option<Frame>, RenderError> {
+    pub(super) fn heartbeat(&mut self, elapsed: Duration) -> Result<Option<Frame>, RenderError> {
         let Some(heartbeat) = &self.script.heartbeat else {
             return Ok(None);
         };
@@ -210,8 +196,31 @@ impl Plan {
         Ok(Some(Frame::new(&encode(&event, &self.script.wire.style))))
     }
 
+    /// What is left of it, if it never goes on from where it waits, does nothing in the end, and has a
+    /// heartbeat that is always the same, or none.
+    pub(super) fn rest_of_it(&mut self) -> Option<Relaying> {
+        let script = &self.script;
+        let fixed = script.heartbeat.as_ref().is_none_or(|beat| beat.event.is_fixed());
+        let alone = matches!(
+            self.branches.as_slice(),
+            [Some(Branch {
+                state: State::Waiting(None),
+                ..
+            })]
+        );
+        if !alone || !fixed || self.feeds.is_some() || !script.finally.is_empty() || self.output.is_busy() {
+            return None;
+        }
+        let beat = self.heartbeat(Duration::ZERO).ok()?;
+        Some(Relaying {
+            scenario: self.scenario.clone(),
+            script: self.script.clone(),
+            beat: beat.map(Box::new),
+        })
+    }
+
     /// A branch that waited goes on from now.
-    pub fn release(&mut self, branch: BranchId, elapsed: Duration) {
+    pub(super) fn release(&mut self, branch: BranchId, elapsed: Duration) {
         if let Some(Some(branch)) = self.branches.get_mut(branch) {
             branch.state = State::Running;
             branch.due = branch.due.max(elapsed);
@@ -219,7 +228,7 @@ impl Plan {
     }
 
     /// The time of a branch that waited is up: it goes on with what it has for that.
-    pub fn time_up(&mut self, branch: BranchId, elapsed: Duration) {
+    pub(super) fn time_up(&mut self, branch: BranchId, elapsed: Duration) {
         let otherwise = match self.branches.get(branch) {
             Some(Some(Branch {
                 state: State::Waiting(Some(rules)),

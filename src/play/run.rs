@@ -183,12 +183,13 @@ impl Play<'_, '_> {
     }
 
     /// Plays until it ends, the time is up, or nobody wants more.
-    async fn perform(&mut self, performance: Performance, end: Duration) -> io::Result<Over> {
+    async fn perform(&mut self, mut performance: Performance, end: Duration) -> io::Result<Over> {
         let body = MemorySink::new(self.clock.clone());
-        let (sink, clock) = (body.clone(), self.clock.clone());
+        let (mut sink, clock) = (body.clone(), self.clock.clone());
         // Not a task of its own: when it ends, the time has not gone on.
         let mut playing = pin!(async {
-            let (_, outcome, ..) = performance.play(sink).await;
+            let outcome = performance.play(&mut sink).await;
+            drop(performance);
             (clock.now(), outcome)
         });
         loop {

@@ -85,3 +85,20 @@ pub enum Ending {
     /// It had not ended when the recording was stopped.
     Open,
 }
+
+/// What a recording of an answer with this head would be written as; for fuzzing. `None`: no scenario
+/// can say it.
+#[doc(hidden)]
+pub fn written(url: &str, head: &[u8]) -> Option<String> {
+    let asked = Asked::new(url, http::Method::GET, Vec::new(), None).ok()?;
+    let (parsed, length) = crate::client::head::parse(head).ok()??;
+    let lines = crate::client::head::lines(&head[..length]);
+    let seen = head::Seen::new(&parsed, lines, &asked, false).ok()?;
+    Some(scenario::yaml(&scenario::Answer {
+        asked: &asked,
+        seen: &seen,
+        waited: Duration::ZERO,
+        file: None,
+        ending: Some((Ending::Close, Duration::ZERO)),
+    }))
+}

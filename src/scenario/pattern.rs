@@ -1,5 +1,9 @@
 //! Paths and topic names with captured parts: `/chat/{room}`, `/v{n}/x`, `/files/{rest...}`.
 
+mod index;
+
+pub use index::Index;
+
 /// A pattern: matched segment by segment, so that a capture never holds a `/` it should not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
@@ -90,6 +94,16 @@ impl Pattern {
     /// What stands before the first captured part.
     pub fn beginning(&self) -> &str {
         self.source.split('{').next().unwrap_or("")
+    }
+
+    /// The segments of a text that it matches: whatever covers it matches them, too.
+    pub fn example(&self) -> Vec<String> {
+        let example = |segment: &Segment| match segment {
+            Segment::Literal(text) => text.clone(),
+            Segment::Capture { prefix, suffix, .. } => format!("{prefix}x{suffix}"),
+            Segment::Rest(_) => "x".to_owned(),
+        };
+        self.segments.iter().map(example).collect()
     }
 
     /// Whether everything that matches `other` matches this, too.

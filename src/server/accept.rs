@@ -3,9 +3,8 @@
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use hyper::{rt::Executor, server::conn::http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::SockRef;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -18,7 +17,9 @@ use super::{
     live::{Admission, Permit},
     seam::Seam,
     service::{Http2Service, Peer},
+    stalled::Spawn,
     takeover::{self, Command, Slot},
+    tcp::Tcp,
 };
 
 /// First and longest pause after the system ran out of file descriptors.
@@ -76,9 +77,6 @@ fn out_of_resources(error: &io::Error) -> bool {
 
 fn admit(tcp: TcpStream, shared: &Arc<Shared>) {
     let _ = tcp.set_nodelay(true);
-    if let Some(bytes) = shared.config.send_buffer_bytes {
-        let _ = SockRef::from(&tcp).set_send_buffer_size(bytes);
-    }
     let (permit, refused) = match shared.live.admit(shared.config.max_connections) {
         Admission::Served(permit) => (permit, false),
         Admission::Refused(permit) => (permit, true),
@@ -133,11 +131,12 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Opened> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     if first[0] != TLS_HANDSHAKE {
-        return sniff(Io::Plain(tcp)).await;
+        return sniff(Io::Plain(Tcp::new(tcp, shared.config.write_timeout))).await;
     }
     let Some(tls) = &shared.tls else {
         return Err(io::Error::other("TLS asked for, but there is no certificate"));
     };
+    let tcp = Tcp::new(tcp, shared.config.write_timeout);
     sniff(Io::Tls(Box::new(tls.acceptor().accept(tcp).await?))).await
 }
 
@@ -158,19 +157,6 @@ async fn sniff(mut io: Io) -> io::Result<Opened> {
                 http2,
             });
         }
-    }
-}
-
-/// Runs hyper's stream tasks.
-#[derive(Clone)]
-struct Spawn;
-
-impl<F> Executor<F> for Spawn
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        tokio::spawn(task);
     }
 }
 

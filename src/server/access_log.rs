@@ -7,10 +7,13 @@ use crate::engine::connections::LiveConnection;
 use crate::engine::sessions::Sessions;
 use crate::engine::witness::Witnessed;
 use crate::engine::{Head, Outcome};
+use crate::name::printable;
 use crate::request::{Request, Version};
 
 /// A request on its way into the log. A stream that is dropped without an ending is logged too.
 pub(super) struct AccessLog {
+    /// Not written yet. Of a stream that the session knows, the request is asked for in the end: there may
+    /// be very many of them.
     line: Option<Line>,
     live: Option<Arc<LiveConnection>>,
     sessions: Arc<Sessions>,
@@ -21,16 +24,21 @@ pub(super) struct AccessLog {
 }
 
 struct Line {
-    method: String,
-    target: String,
-    protocol: &'static str,
-    peer: std::net::SocketAddr,
+    asked: Option<Box<Asked>>,
     began: Instant,
     status: u16,
 }
 
-impl AccessLog {
-    pub(super) fn begin(request: &Request, began: Instant, sessions: &Arc<Sessions>) -> AccessLog {
+/// What was asked, by whom.
+struct Asked {
+    method: String,
+    target: String,
+    protocol: &'static str,
+    peer: std::net::SocketAddr,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Asked {
         let prefix = match request.session.as_str() {
             "" => String::new(),
             name => format!("/~{name}"),
@@ -39,11 +47,19 @@ impl AccessLog {
             Some(query) => format!("{prefix}{}?{query}", request.path),
             None => format!("{prefix}{}", request.path),
         };
-        let line = Line {
+        Asked {
             method: request.method.clone(),
             target: shorten(target),
             protocol: protocol(request),
             peer: request.peer,
+        }
+    }
+}
+
+impl AccessLog {
+    pub(super) fn begin(request: &Request, began: Instant, sessions: &Arc<Sessions>) -> AccessLog {
+        let line = Line {
+            asked: Some(Box::new(Asked::of(request))),
             began,
             status: 0,
         };
@@ -56,6 +72,16 @@ impl AccessLog {
         }
     }
 
+    /// The line, whole, if it is not written yet.
+    fn take_line(&mut self) -> Option<(Line, Box<Asked>)> {
+        let mut line = self.line.take()?;
+        let asked = line.asked.take().or_else(|| {
+            let witnessed = self.witnessed.as_ref()?;
+            Some(Box::new(Asked::of(&witnessed.request())))
+        })?;
+        Some((line, asked))
+    }
+
     /// Tells the same to the session; the first one counts.
     pub(super) fn witnessed(&mut self, witnessed: Option<Witnessed>) {
         self.witnessed = self.witnessed.take().or(witnessed);
@@ -63,12 +89,13 @@ impl AccessLog {
 
     /// An answer with a body of so many bytes.
     pub(super) fn answered(mut self, head: &Head, bytes: u64) {
+        let line = self.take_line();
         if let Some(witnessed) = self.witnessed.take() {
             witnessed.answered(head, false);
         }
-        if let Some(mut line) = self.line.take() {
+        if let Some((mut line, asked)) = line {
             line.status = head.status;
-            line.write(None, bytes, "answered");
+            line.write(&asked, None, bytes, "answered");
         }
     }
 
@@ -104,41 +131,43 @@ impl AccessLog {
         if let Some(line) = &mut self.line {
             let status = head.status;
             line.status = status;
-            tracing::debug!(
-                "{} {} {} {}: stream opened",
-                line.method,
-                line.target,
-                status,
-                line.protocol
-            );
+            if let Some(asked) = &line.asked {
+                let (method, target, protocol) = (&asked.method, &asked.target, asked.protocol);
+                tracing::debug!("{method} {target} {status} {protocol}: stream opened");
+            }
+            if self.witnessed.is_some() {
+                line.asked = None;
+            }
         }
     }
 
     /// A stream has ended.
     pub(super) fn ended(mut self, outcome: &Outcome, events: u64, bytes: u64) {
+        let line = self.take_line();
         if let Some(witnessed) = self.witnessed.take() {
             witnessed.finished(outcome);
         }
-        if let Some(line) = self.line.take() {
+        if let Some((line, asked)) = line {
             // Reasons may quote a request.
             let ended = shorten(outcome.describe());
             if matches!(outcome, Outcome::Failed(_)) {
-                tracing::warn!("{} {}: {ended}", line.method, line.target);
+                tracing::warn!("{} {}: {ended}", asked.method, asked.target);
             }
-            line.write(Some(events), bytes, &ended);
+            line.write(&asked, Some(events), bytes, &ended);
         }
     }
 }
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
+        let line = self.take_line();
         if let Some(witnessed) = self.witnessed.take() {
             witnessed.finished(&match self.sessions.closing() {
                 true => Outcome::Shutdown,
                 false => Outcome::Left,
             });
         }
-        let Some(line) = self.line.take() else { return };
+        let Some((line, asked)) = line else { return };
         // A client that reads nothing hears of no shutdown until the drain is over.
         let ended = match self.sessions.closing() {
             _ if self.unanswered => "no answer",
@@ -146,22 +175,21 @@ impl Drop for AccessLog {
             false => "client left",
         };
         match &self.live {
-            Some(live) => line.write(Some(live.events()), live.bytes(), ended),
-            None => line.write(None, 0, ended),
+            Some(live) => line.write(&asked, Some(live.events()), live.bytes(), ended),
+            None => line.write(&asked, None, 0, ended),
         }
     }
 }
 
 impl Line {
-    fn write(&self, events: Option<u64>, bytes: u64, ended: &str) {
-        let Line {
+    fn write(&self, asked: &Asked, events: Option<u64>, bytes: u64, ended: &str) {
+        let Line { began, status, .. } = self;
+        let Asked {
             method,
             target,
             protocol,
             peer,
-            began,
-            status,
-        } = self;
+        } = asked;
         let seconds = began.elapsed().as_secs_f64();
         let shown = match status {
             0 => "-".to_owned(),
@@ -201,14 +229,8 @@ fn protocol(request: &Request) -> &'static str {
 /// Targets come from clients: bounded, and only ever printable characters.
 fn shorten(target: String) -> String {
     const MOST: usize = 200;
-    let clean: String = target
-        .chars()
-        .take(MOST)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect();
-    if target.chars().count() > MOST {
-        format!("{clean}…")
-    } else {
-        clean
+    match target.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", printable(&target[..end])),
+        None => printable(&target).into_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use poem::http::{HeaderName, HeaderValue, StatusCode, Version};
 
 use super::exact::Exact;
-use crate::{engine::Head, wire::Framing};
+use crate::{engine::Head, name::printable, wire::Framing};
 
 /// An announced length that nothing written can reach: it says no number.
 const NO_NUMBER: i64 = i64::MAX;
@@ -207,6 +207,7 @@ fn status_line(head: &Head, version: Version) -> Vec<u8> {
 /// A field, if it can stand in a head without breaking it.
 pub(crate) fn field(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+        let name = printable(name);
         tracing::warn!("the header `{name}` cannot be sent: its name holds characters that no name may have");
         return None;
     };

@@ -1,13 +1,13 @@
 //! Writing a stream to an HTTP/1.1 or 1.0 connection that was taken over, and how it ends there.
 
 use std::{
-    future::{Future, poll_fn},
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::coop::has_budget_remaining;
 
 use super::{
     head::{Bounds, Shape},
@@ -28,8 +28,13 @@ const BATCH: usize = 16;
 /// The body of a stream on a connection of its own.
 pub struct Http1Sink {
     io: Io,
-    leftover: Vec<u8>,
+    /// What was read beyond the request.
+    leftover: Option<Box<Vec<u8>>>,
     shape: Shape,
+    /// Bytes of the write under way that the system has taken.
+    written: usize,
+    /// The task is woken once the client says something.
+    listens: bool,
 }
 
 /// The socket after a clean end, with what was read beyond the request.
@@ -40,7 +45,13 @@ pub(crate) struct Reusable {
 
 impl Http1Sink {
     pub(crate) fn new(io: Io, leftover: Vec<u8>, shape: Shape) -> Http1Sink {
-        Http1Sink { io, leftover, shape }
+        Http1Sink {
+            io,
+            leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
+            shape,
+            written: 0,
+            listens: false,
+        }
     }
 
     /// Carries the ending out. Returns the connection if it may serve another request.
@@ -57,6 +68,7 @@ impl Http1Sink {
                 }
                 if self.shape.reusable && self.is_whole() && end != End::Goaway {
                     let Http1Sink { io, leftover, .. } = self;
+                    let leftover = leftover.map_or_else(Vec::new, |leftover| *leftover);
                     return Some(Reusable { io, leftover });
                 }
                 if self.shape.close_notify {
@@ -79,25 +91,14 @@ impl Http1Sink {
         self.io.flush().await
     }
 
-    /// Ready once the client has closed its side or the connection broke.
-    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let mut bytes = [0; 512];
-            let mut buf = ReadBuf::new(&mut bytes);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
-                _ => return Poll::Ready(()),
-            }
-        }
-    }
-
     /// Keeps the start of a later request, within bounds; beyond them the connection is not reused.
     fn keep(&mut self, bytes: &[u8]) {
-        if self.shape.reusable && self.leftover.len() + bytes.len() <= KEPT {
-            self.leftover.extend_from_slice(bytes);
+        let kept = self.leftover.as_ref().map_or(0, |leftover| leftover.len());
+        if self.shape.reusable && kept + bytes.len() <= KEPT {
+            self.leftover.get_or_insert_default().extend_from_slice(bytes);
         } else {
             self.shape.reusable = false;
-            self.leftover = Vec::new();
+            self.leftover = None;
         }
     }
 
@@ -110,35 +111,26 @@ impl Http1Sink {
         }
     }
 
-    /// One attempt to write `frames` from byte `from` on.
-    fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[Frame], from: usize) -> Poll<io::Result<usize>> {
+    /// One attempt to write what is left of `frames`.
+    fn poll_rest(&mut self, cx: &mut Context<'_>, frames: &[&Frame]) -> Poll<io::Result<usize>> {
         if let [frame] = frames {
-            let piece = &self.piece(frame)[from..];
+            let piece = &self.piece(frame)[self.written..];
             return Pin::new(&mut self.io).poll_write(cx, piece);
         }
         let mut slices = [IoSlice::new(&[]); BATCH];
-        for (slice, frame) in slices.iter_mut().zip(frames) {
-            *slice = IoSlice::new(self.piece(frame));
-        }
-        let mut slices = &mut slices[..frames.len()];
-        IoSlice::advance_slices(&mut slices, from);
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    async fn write_batch(&mut self, frames: &[Frame]) -> io::Result<()> {
-        let total: usize = frames.iter().map(|f| self.piece(f).len()).sum();
-        let mut written = 0;
-        while written < total {
-            let n = poll_fn(|cx| self.poll_write(cx, frames, written)).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+        let (mut count, mut passed) = (0, self.written);
+        for frame in frames {
+            let piece = self.piece(frame);
+            if count == BATCH {
+                break;
             }
-            written += n;
+            if let Some(rest) = piece.get(passed..).filter(|rest| !rest.is_empty()) {
+                slices[count] = IoSlice::new(rest);
+                count += 1;
+            }
+            passed = passed.saturating_sub(piece.len());
         }
-        if let Bounds::Sized { left } = &mut self.shape.bounds {
-            *left = left.saturating_sub_unsigned(total as u64);
-        }
-        Ok(())
+        Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count])
     }
 
     async fn write_start(&mut self, frame: &Frame, bytes: usize) -> io::Result<()> {
@@ -155,20 +147,47 @@ impl Http1Sink {
 }
 
 impl Sink for Http1Sink {
-    async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        for batch in frames.chunks(BATCH) {
-            self.write_batch(batch).await.map_err(|_| Gone)?;
+    fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>> {
+        let total: usize = frames.iter().map(|frame| self.piece(frame).len()).sum();
+        while self.written < total {
+            match ready!(self.poll_rest(cx, frames)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Gone)),
+                Ok(n) => self.written += n,
+            }
         }
-        poll_fn(|cx| Pin::new(&mut self.io).poll_flush(cx))
-            .await
-            .map_err(|_| Gone)
+        if ready!(Pin::new(&mut self.io).poll_flush(cx)).is_err() {
+            return Poll::Ready(Err(Gone));
+        }
+        self.written = 0;
+        if let Bounds::Sized { left } = &mut self.shape.bounds {
+            *left = left.saturating_sub_unsigned(total as u64);
+        }
+        Poll::Ready(Ok(()))
     }
 
     async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
         self.write_start(frame, bytes).await.map_err(|_| Gone)
     }
 
-    fn gone(&mut self) -> impl Future<Output = ()> + Send {
-        poll_fn(|cx| self.poll_gone(cx))
+    /// Ready once the client has closed its side or the connection broke.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Asked at every message: whoever listens already need not say so again.
+        if self.listens && !self.io.is_readable() {
+            return Poll::Pending;
+        }
+        loop {
+            let mut bytes = [0; 512];
+            let mut buf = ReadBuf::new(&mut bytes);
+            // Without a budget nobody listens: the task is only called again.
+            let listens = has_budget_remaining();
+            match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.keep(buf.filled()),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    self.listens = listens;
+                    return Poll::Pending;
+                }
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     error::Error as StdError,
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
@@ -18,7 +18,8 @@ use http_body::Body;
 use poem::http::Response;
 
 use super::{
-    stream::{Running, ServerSink, StreamEnd, StreamSpec},
+    stalled::Patience,
+    stream::{Carrier, ServerSink, StreamEnd, StreamSpec},
     takeover::{Command, Slot},
 };
 use crate::{
@@ -98,6 +99,15 @@ struct State {
     body: Option<Waker>,
 }
 
+impl State {
+    fn wake_player_later(&mut self, cx: &Context<'_>) {
+        match &mut self.player {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Handoff(Mutex<State>);
 
@@ -156,47 +166,38 @@ impl Drop for StreamBody {
 pub struct Http2Sink {
     handoff: Arc<Handoff>,
     slot: Arc<Slot>,
+    /// A write is under way.
+    handed: bool,
+    patience: Patience,
 }
 
 impl Http2Sink {
     /// Gives hyper the pieces, and waits until it has taken them all.
-    async fn hand_over(&mut self, pieces: impl ExactSizeIterator<Item = Bytes> + Send) -> Result<(), Gone> {
-        {
-            let mut state = self.handoff.lock();
-            if state.body_dropped {
-                return Err(Gone);
-            }
-            if pieces.len() == 0 {
-                return Ok(());
-            }
-            state.frames.extend(pieces);
-            state.idle = false;
-            if let Some(body) = state.body.take() {
-                body.wake();
-            }
-        }
-        poll_fn(|cx| self.poll_written(cx)).await
-    }
-
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+    fn poll_hand_over(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: impl ExactSizeIterator<Item = Bytes>,
+    ) -> Poll<Result<(), Gone>> {
         let mut state = self.handoff.lock();
         if state.body_dropped {
             return Poll::Ready(Err(Gone));
         }
-        if state.idle {
-            return Poll::Ready(Ok(()));
+        if !self.handed && pieces.len() > 0 {
+            state.frames.extend(pieces);
+            self.patience.begin(state.frames.iter().map(Bytes::len).sum());
+            state.idle = false;
+            self.handed = true;
+            if let Some(body) = state.body.take() {
+                body.wake();
+            }
         }
-        state.player = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.handoff.lock();
-        if state.body_dropped {
-            return Poll::Ready(());
+        if self.handed && !state.idle {
+            state.wake_player_later(cx);
+            drop(state);
+            return self.patience.poll_over(cx).map(|()| Err(Gone));
         }
-        state.player = Some(cx.waker().clone());
-        Poll::Pending
+        self.handed = false;
+        Poll::Ready(Ok(()))
     }
 
     /// Carries the ending out.
@@ -227,34 +228,41 @@ impl Http2Sink {
 }
 
 impl Sink for Http2Sink {
-    async fn write(&mut self, frames: &[Frame]) -> Result<(), Gone> {
-        self.hand_over(frames.iter().map(Frame::body)).await
+    fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>> {
+        self.poll_hand_over(cx, frames.iter().map(|frame| frame.body()))
     }
 
     async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
         let part = frame.body().slice(..bytes.min(frame.len()));
-        self.hand_over((!part.is_empty()).then_some(part).into_iter())
-            .await
+        let part = (!part.is_empty()).then_some(part);
+        poll_fn(|cx| self.poll_hand_over(cx, part.clone().into_iter())).await
     }
 
-    fn gone(&mut self) -> impl Future<Output = ()> + Send {
-        poll_fn(|cx| self.poll_gone(cx))
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.handoff.lock();
+        if state.body_dropped {
+            return Poll::Ready(());
+        }
+        state.wake_player_later(cx);
+        Poll::Pending
     }
 }
 
 /// Starts the stream in a task of its own and returns the body hyper is to send.
-pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>) -> Payload {
+pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>, patience: Patience) -> Payload {
     let handoff = Arc::new(Handoff::default());
     // The head counts like a frame: an abrupt end waits until it has been written.
     handoff.lock().flushes = slot.flushes();
     let sink = Http2Sink {
         handoff: handoff.clone(),
         slot: slot.clone(),
+        handed: false,
+        patience,
     };
-    match spec.start(ServerSink::Http2(sink)) {
-        Some(running) => drop(tokio::spawn(run(running))),
-        None => handoff.lock().end = Some(End::Close),
+    if spec.is_started() {
+        handoff.lock().end = Some(End::Close);
     }
+    spec.start(ServerSink::Http2(sink), Carrier::Http2);
     Payload::Stream(StreamBody { handoff, slot })
 }
 
@@ -264,8 +272,10 @@ pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
     let sink = Http2Sink {
         handoff: Arc::default(),
         slot: slot.clone(),
+        handed: false,
+        patience: Patience::new(None),
     };
-    let end = match spec.start(ServerSink::Http2(sink)) {
+    let end = match spec.start(ServerSink::Http2(sink), Carrier::Caller) {
         Some(running) => running.await.1,
         None => StreamEnd::Gone,
     };
@@ -285,9 +295,11 @@ pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
     reset(h2::Reason::CANCEL)
 }
 
-async fn run(running: Running) {
-    let (sink, end) = running.await;
-    if let ServerSink::Http2(sink) = sink {
-        Box::pin(sink.finish(end)).await;
-    }
+/// A stream has ended: carries the ending out. Boxed, for it is the last of many that will do so.
+pub(crate) fn ended(sink: ServerSink, end: StreamEnd) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if let ServerSink::Http2(sink) = sink {
+            sink.finish(end).await;
+        }
+    })
 }

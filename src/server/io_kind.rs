@@ -9,11 +9,13 @@ use std::{
 
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
+
+use super::tcp::Tcp;
 
 /// How long a finished connection may take to read what is left and close its side.
 const LINGER: Duration = Duration::from_secs(1);
@@ -22,8 +24,8 @@ const DRAIN_BEFORE_RESET: Duration = Duration::from_secs(10);
 
 /// The two kinds of sockets. The encrypted one is boxed: it is large and rarer.
 pub(crate) enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Tcp),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Io {
@@ -38,6 +40,11 @@ impl Io {
     /// Whether the connection is encrypted.
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Io::Tls(_))
+    }
+
+    /// Whether there may be something to read, as far as is known without asking the system.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.tcp().try_io(Interest::READABLE, || Ok(())).is_ok()
     }
 
     /// Makes the coming drop send RST. What is still unsent is lost.

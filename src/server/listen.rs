@@ -9,7 +9,7 @@ use std::{
 
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use super::{ServerConfig, Shared, accept::accept_loop};
+use super::{ServerConfig, Shared, accept::accept_loop, socket};
 use crate::engine::gate::Door;
 
 /// First and longest pause before an address that is taken is tried again.
@@ -32,17 +32,17 @@ pub(crate) async fn listen(mut listener: TcpListener, shared: Arc<Shared>, mut d
         drop(listener);
         door.shut();
         tracing::debug!("not listening on {addr} for a while");
-        listener = reopen(addr, &mut door).await;
+        listener = reopen(addr, &shared.config, &mut door).await;
         tracing::debug!("listening on {addr} again");
     }
 }
 
 /// Binds the address again once the gate is open.
-async fn reopen(addr: SocketAddr, door: &mut Door) -> TcpListener {
+async fn reopen(addr: SocketAddr, config: &ServerConfig, door: &mut Door) -> TcpListener {
     let mut pause = None;
     loop {
         door.to_be_open().await;
-        match door.open(|| bind_one(addr)) {
+        match door.open(|| bind_one(addr, config)) {
             Some(Ok(listener)) => return listener,
             Some(Err(e)) => {
                 if pause.is_none() {
@@ -77,7 +77,8 @@ pub(crate) async fn bind_all(config: &ServerConfig) -> io::Result<Vec<TcpListene
         format!("host {host:?} has no address"),
     ));
     for _ in 0..attempts {
-        result = bind_each(&addrs).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
+        result =
+            bind_each(&addrs, config).map_err(|(addr, e)| explain(e, &format!("cannot listen on {addr}")));
         if !matches!(&result, Err(e) if e.kind() == io::ErrorKind::AddrInUse) {
             break;
         }
@@ -85,13 +86,16 @@ pub(crate) async fn bind_all(config: &ServerConfig) -> io::Result<Vec<TcpListene
     result
 }
 
-fn bind_each(addrs: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+fn bind_each(
+    addrs: &[SocketAddr],
+    config: &ServerConfig,
+) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut absent = None;
     let mut port = addrs.first().map_or(0, SocketAddr::port);
     for addr in addrs {
         let addr = SocketAddr::new(addr.ip(), port);
-        match bind_one(addr) {
+        match bind_one(addr, config) {
             Ok(listener) => {
                 port = listener.local_addr().map_or(port, |a| a.port());
                 listeners.push(listener);
@@ -108,7 +112,7 @@ fn bind_each(addrs: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, io::
     Ok(listeners)
 }
 
-fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
+fn bind_one(addr: SocketAddr, config: &ServerConfig) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -116,6 +120,7 @@ fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
     };
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    socket::prepare(&socket, config);
     socket.bind(addr)?;
     socket.listen(4096)
 }

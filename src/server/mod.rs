@@ -5,7 +5,7 @@
 //! wire is decided here. An endpoint that wants a live stream puts a [`StreamSpec`] into its
 //! response's extensions; every other response goes through hyper as it is.
 //!
-//! The transport's own deadlines are real time. A stream is never timed out.
+//! The transport's own deadlines are real time. A stream is timed out only when its client takes nothing.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,9 +22,12 @@ mod exact;
 mod head;
 mod http1;
 mod http2;
+mod intake;
 mod io_kind;
 mod listen;
 mod live;
+#[doc(hidden)]
+pub mod memory;
 pub mod preview;
 pub mod problem;
 pub mod redirect;
@@ -33,8 +36,11 @@ mod routes;
 mod seam;
 mod service;
 mod session;
+mod socket;
+mod stalled;
 mod stream;
 mod takeover;
+mod tcp;
 mod tls;
 
 pub use exact::Exact;
@@ -68,6 +74,13 @@ pub struct ServerConfig {
     /// How long the head of an HTTP/1.1 request may take, and how long a kept connection may idle
     /// before its next request.
     pub header_read_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of what waits for it before its connection, or its HTTP/2
+    /// stream, is reset; `None` for ever.
+    pub write_timeout: Option<Duration>,
+    /// After how much silence the system asks whether a client is still there; `None` never.
+    pub tcp_keepalive: Option<Duration>,
     /// HTTP/2 streams open at the same time on one connection.
     pub h2_max_concurrent_streams: u32,
     /// How often an HTTP/2 connection is sent a PING; `None` never.
@@ -93,6 +106,9 @@ impl Default for ServerConfig {
             endpoint_refuses: false,
             handshake_timeout: Duration::from_secs(10),
             header_read_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Some(Duration::from_secs(300)),
+            tcp_keepalive: Some(Duration::from_secs(60)),
             h2_max_concurrent_streams: 250,
             h2_keepalive_interval: Some(Duration::from_secs(60)),
             h2_keepalive_timeout: Duration::from_secs(20),

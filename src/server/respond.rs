@@ -88,16 +88,12 @@ fn announce(exact: &Exact, response: &mut Response) {
 pub(super) fn stream(
     request: &Request,
     head: Head,
-    performance: Performance,
+    performance: Box<Performance>,
     wire: Wire,
     mut log: AccessLog,
 ) -> Response {
     log.opened(&head, performance.live().shared());
-    let spec = StreamSpec::new(move |sink| async move {
-        let (sink, outcome, events, bytes) = performance.play(sink).await;
-        log.ended(&outcome, events, bytes);
-        (sink, outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended))
-    });
+    let spec = StreamSpec::played(*performance, log);
     streamed(request, head, spec, wire)
 }
 

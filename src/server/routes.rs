@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use poem::error::ReadBodyError;
 use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
 
-use super::Refused;
 use super::access_log::AccessLog;
 use super::admin::news;
 use super::admin::{self, Answer, Desk, Visitor};
 use super::cors;
+use super::intake::Intake;
 use super::respond::{self, Wire};
 use super::session::{self, Refusal};
+use super::{Refused, ServerConfig};
 use crate::clock::Worker;
 use crate::engine::sessions::Sessions;
 use crate::engine::{Engine, NotBegun, Outcome, Reply, ReplyBody};
@@ -24,8 +24,7 @@ pub struct Routes {
     sessions: Arc<Sessions>,
     /// Where commands are taken, if they are.
     desk: Option<Desk>,
-    /// The largest request body in bytes.
-    max_body: usize,
+    intake: Intake,
 }
 
 impl Routes {
@@ -34,8 +33,14 @@ impl Routes {
         Routes {
             sessions,
             desk: None,
-            max_body,
+            intake: Intake::new(max_body, ServerConfig::default().body_timeout),
         }
+    }
+
+    /// With another time that a body may take.
+    pub fn body_timeout(mut self, longest: Duration) -> Routes {
+        self.intake.longest = longest;
+        self
     }
 
     /// With the control API under `/__mock/`.
@@ -60,11 +65,12 @@ impl Routes {
         let named = named(&request, &mut plain);
         if named.is_ok() && admin::is_own(&plain.path) {
             let visitor = Visitor::of(&plain, request.uri().authority().map(|a| a.as_str()));
-            return self.own(plain, body, visitor).await;
+            // Boxed: every request would have room for it.
+            return Box::pin(self.own(plain, body, visitor)).await;
         }
         let log = AccessLog::begin(&plain, began, &self.sessions);
         let read = match &named {
-            Ok(()) => body.into_bytes_limit(self.max_body).await,
+            Ok(()) => self.intake.read(body).await,
             Err(_) => Ok(bytes::Bytes::new()),
         };
         // Only now: a session that ends while the body is on its way is none to answer in.
@@ -74,14 +80,11 @@ impl Routes {
         let reply = match entered {
             Ok(_) => match read {
                 Ok(body) => {
-                    plain.body = body;
+                    plain.body = unpinned(body);
                     engine.session.board.tell(|| news::arrived(&plain));
                     answer(&engine, &plain)
                 }
-                Err(error) => {
-                    let (status, detail) = self.bad_body(&error);
-                    engine.refuse(plain.clone(), status, &detail)
-                }
+                Err((status, detail)) => engine.refuse(plain.clone(), status, &detail),
             },
             // With CORS headers: a page is to see why. No session has heard of it.
             Err((status, detail)) => {
@@ -106,7 +109,7 @@ impl Routes {
         let engine = self.sessions.main();
         let log = AccessLog::begin(&request, Instant::now(), &self.sessions);
         let cors = || engine.catalog.current().cors.clone();
-        let answer = match body.into_bytes_limit(self.max_body).await {
+        let answer = match self.intake.read(body).await {
             Ok(body) => {
                 request.body = body;
                 match (admin::health(&request), &self.desk) {
@@ -117,25 +120,11 @@ impl Routes {
                     }
                 }
             }
-            Err(error) => {
-                let (status, detail) = self.bad_body(&error);
-                Answer::Reply(Box::new(Reply::problem(status, &detail)))
-            }
+            Err((status, detail)) => Answer::Reply(Box::new(Reply::problem(status, &detail))),
         };
         match answer {
             Answer::Reply(reply) => send(&engine, &request, *reply, log).await,
             Answer::News(listener) => respond::news(&request, listener, log),
-        }
-    }
-
-    /// A body too large, or one that broke off.
-    fn bad_body(&self, error: &ReadBodyError) -> Refusal {
-        match error {
-            ReadBodyError::PayloadTooLarge => {
-                let detail = format!("the body is larger than {} bytes (see --max-body)", self.max_body);
-                (413, detail)
-            }
-            other => (400, format!("the body could not be read: {other}")),
         }
     }
 }
@@ -206,7 +195,7 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
             let refused = match performance.begin().await.map_err(NotBegun::reply) {
                 Ok(()) => {
                     head.push_gap(performance.gap());
-                    return respond::stream(request, head, *performance, wire, log);
+                    return respond::stream(request, head, performance, wire, log);
                 }
                 Err(Ok(refused)) => refused,
                 Err(Err(end)) => {
@@ -262,5 +251,14 @@ fn plain(request: &PoemRequest) -> Request {
             .copied()
             .unwrap_or_else(|| ([0, 0, 0, 0], 0).into()),
         session: String::new(),
+    }
+}
+
+/// A body that keeps nothing else: a short one may be a slice of a large buffer.
+fn unpinned(body: bytes::Bytes) -> bytes::Bytes {
+    const LARGE: usize = 64 << 10;
+    match body.len() < LARGE {
+        true => bytes::Bytes::copy_from_slice(&body),
+        false => body,
     }
 }

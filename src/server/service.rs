@@ -32,6 +32,7 @@ use super::{
     io_kind::Io,
     problem::problem,
     redirect::redirect,
+    stalled::Patience,
     stream::StreamSpec,
     takeover::{Slot, Taken},
 };
@@ -46,6 +47,16 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Somebody on this machine, without a socket.
+    pub(crate) fn in_memory() -> Peer {
+        Peer {
+            local: ([127, 0, 0, 1], 80).into(),
+            remote: ([127, 0, 0, 1], 40_000).into(),
+            tls: false,
+            refused: false,
+        }
+    }
+
     /// `None` when the socket is no longer connected.
     pub(crate) fn of(io: &Io, refused: bool) -> Option<Peer> {
         let (local, remote) = (io.tcp().local_addr().ok()?, io.tcp().peer_addr().ok()?);
@@ -98,6 +109,11 @@ impl Service<HyperRequest<Incoming>> for Http1Service {
                 slot.take_over(taken);
                 return std::future::pending().await;
             }
+            // Nobody reads the rest of the body: there can be no next request behind it.
+            if asked.version == Version::HTTP_11 && !body_read.load(Ordering::Acquire) {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
             Ok(Payload::from_poem(response))
         })
     }
@@ -129,7 +145,8 @@ impl Service<HyperRequest<Incoming>> for Http2Service {
                 if asked.allows_body(response.status()) {
                     response.headers_mut().remove(header::TRANSFER_ENCODING);
                     let (parts, _) = Payload::from_poem(response).into_parts();
-                    let body = http2::start(&spec, slot);
+                    let patience = Patience::new(shared.config.write_timeout);
+                    let body = http2::start(&spec, slot, patience);
                     return Ok(hyper::Response::from_parts(parts, body));
                 }
             }
@@ -222,7 +239,7 @@ async fn answer(
     let mut response = match early {
         Some(response) => {
             if request.version() == Version::HTTP_2 {
-                discard(request.into_body()).await;
+                Box::pin(discard(request.into_body())).await;
             }
             response
         }

@@ -30,7 +30,7 @@ use super::{
     live::Permit,
     seam::Seam,
     service::{Http1Service, Peer},
-    stream::{ServerSink, StreamSpec},
+    stream::{Carrier, ServerSink, StreamEnd, StreamSpec},
 };
 
 /// How long an abrupt end over HTTP/2 waits for what was written before it to leave the connection.
@@ -72,6 +72,16 @@ impl Slot {
     pub(crate) fn take_over(&self, taken: Taken) {
         *self.taken.lock().unwrap_or_else(|e| e.into_inner()) = Some(taken);
         self.signalled.store(true, Ordering::Release);
+    }
+
+    /// Whether a stream wants the connection, and hyper has nothing more to write.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
+    }
+
+    /// The stream that wants the connection.
+    pub(crate) fn taken(&self) -> Option<Taken> {
+        self.taken.lock().unwrap_or_else(|e| e.into_inner()).take()
     }
 
     /// How often everything written has reached the system.
@@ -206,7 +216,7 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
         }
         match conn.poll_without_shutdown(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if slot.drained.load(Ordering::Acquire) => Poll::Ready(None),
+            Poll::Pending if slot.is_drained() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     });
@@ -223,7 +233,7 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
     if done.is_some() {
         return Some(Outcome::Done(io));
     }
-    let taken = slot.taken.lock().unwrap_or_else(|e| e.into_inner()).take()?;
+    let taken = slot.taken()?;
     // Copied: keeping hyper's buffer would pin all of its 8 KiB.
     let leftover = [&parts.read_buf[..], &unread[..]].concat();
     Some(Outcome::Taken(io, leftover, taken))
@@ -235,24 +245,29 @@ async fn hand_over(shared: Arc<Shared>, mut io: Io, leftover: Vec<u8>, taken: Ta
         return;
     }
     let sink = Http1Sink::new(io, leftover, taken.shape);
-    if let Some(running) = taken.spec.start(ServerSink::Http1(sink)) {
-        drop((taken.head, taken.spec));
-        permit.run(|permit| live(running, shared, permit));
-    }
+    taken
+        .spec
+        .start(ServerSink::Http1(sink), Carrier::Http1(shared, permit));
 }
 
-/// A live stream: as small as a task can be, for there may be very many.
-async fn live(running: super::stream::Running, shared: Arc<Shared>, permit: Permit) {
-    let (sink, end) = running.await;
-    let ServerSink::Http1(sink) = sink else {
-        return;
-    };
-    if let Some(free) = Box::pin(sink.finish(end)).await {
-        if shared.keeps_connections() {
-            let pre = Bytes::from(free.leftover);
-            permit.run(|permit| connection(shared, free.io, pre, permit, false));
-        } else {
-            Box::pin(free.io.close()).await;
+/// A stream has ended: carries the ending out. Boxed, for it is the last of many that will do so.
+pub(super) fn ended(
+    sink: ServerSink,
+    end: StreamEnd,
+    shared: Arc<Shared>,
+    permit: Permit,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let ServerSink::Http1(sink) = sink else {
+            return;
+        };
+        if let Some(free) = sink.finish(end).await {
+            if shared.keeps_connections() {
+                let pre = Bytes::from(free.leftover);
+                permit.run(|permit| connection(shared, free.io, pre, permit, false));
+            } else {
+                free.io.close().await;
+            }
         }
-    }
+    })
 }

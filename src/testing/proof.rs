@@ -21,7 +21,7 @@ impl Session {
     /// client.read_to_end(&mut Vec::new())?;
     ///
     /// let journal = mock.journal();
-    /// assert_eq!(journal[0].target, "/sse?a=1");
+    /// assert_eq!(journal[0].target(), "/sse?a=1");
     /// assert_eq!(journal[0].answered().unwrap().status, Some(200));
     /// assert_eq!(journal[0].sent().events, 1);
     /// # Ok::<_, Box<dyn std::error::Error>>(())

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use smallvec::SmallVec;
+
 use super::lock;
-use super::message::Message;
+use super::message::{Message, Messages};
 use crate::scenario::model::{Slow, TopicRules};
 
 /// Messages of a topic that may wait for a follower, where the topic's rules don't say.
@@ -27,10 +29,11 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct Queue {
     /// In order of stamps.
-    waiting: VecDeque<(usize, Arc<Message>)>,
+    waiting: Waiting,
     /// Of what waits, on the wire.
     bytes: usize,
-    lanes: Vec<Lane>,
+    /// Most follow one topic.
+    lanes: SmallVec<[Lane; 1]>,
     /// Places among the lanes that may be used again.
     free: Vec<usize>,
     /// How many lanes lag.
@@ -39,6 +42,64 @@ struct Queue {
     counted: usize,
     dropped: u64,
     waker: Option<Waker>,
+}
+
+/// What waits. The first has a place of its own: seldom is there more than one.
+#[derive(Debug, Default)]
+struct Waiting {
+    first: Option<Entry>,
+    more: VecDeque<Entry>,
+}
+
+/// A message, and its lane.
+type Entry = (usize, Arc<Message>);
+
+impl Waiting {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn push_back(&mut self, entry: Entry) {
+        match &mut self.first {
+            Some(_) => self.more.push_back(entry),
+            none => *none = Some(entry),
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Entry> {
+        let first = self.first.take()?;
+        self.first = self.more.pop_front();
+        Some(first)
+    }
+
+    /// Takes out the first of a lane.
+    fn pop_of(&mut self, lane: usize) -> Option<Entry> {
+        if self.first.as_ref().is_some_and(|(at, _)| *at == lane) {
+            return self.pop_front();
+        }
+        let at = self.more.iter().position(|(at, _)| *at == lane)?;
+        self.more.remove(at)
+    }
+
+    /// Takes out all of a lane: how many bytes they have on the wire.
+    fn remove_lane(&mut self, lane: usize) -> usize {
+        let mut bytes = 0;
+        let mut stays = |entry: &Entry| {
+            let stays = entry.0 != lane;
+            bytes += if stays { 0 } else { entry.1.frame.len() };
+            stays
+        };
+        self.more.retain(&mut stays);
+        if self.first.as_ref().is_some_and(|first| !stays(first)) {
+            self.first = self.more.pop_front();
+        }
+        bytes
+    }
+
+    /// Gives memory back that is not needed in the long run.
+    fn shrink(&mut self) {
+        self.more.shrink_to(if self.more.is_empty() { 0 } else { QUEUE });
+    }
 }
 
 /// A topic that is followed.
@@ -58,6 +119,14 @@ pub(super) struct Lane {
 pub(super) enum Next {
     /// A message, and how much work is to be given back once it has been dealt with.
     Message(Arc<Message>, usize),
+    /// It must take up from the history first.
+    Lags,
+}
+
+/// What an inbox has, several at once.
+pub(super) enum Batch {
+    /// Messages were taken, and so much work is to be given back once they have been dealt with.
+    Taken(usize),
     /// It must take up from the history first.
     Lags,
 }
@@ -139,6 +208,28 @@ impl Inbox {
         }
     }
 
+    /// Moves messages to `into`, until it has `most` or there are no more; or promises to wake.
+    pub fn poll_batch(&self, cx: &mut Context<'_>, into: &mut Messages, most: usize) -> Poll<Batch> {
+        let mut queue = lock(&self.queue);
+        if queue.lagging > 0 {
+            return Poll::Ready(Batch::Lags);
+        }
+        let before = into.len();
+        while into.len() < most
+            && let Some(message) = queue.pop()
+        {
+            into.push(message);
+        }
+        if into.len() == before {
+            queue.waiting.shrink();
+            queue.wake_later(cx);
+            return Poll::Pending;
+        }
+        let held = queue.counted.min(into.len() - before);
+        queue.counted -= held;
+        Poll::Ready(Batch::Taken(held))
+    }
+
     /// For a follower that takes nothing for now: how much work is to be given back. It is woken when
     /// there is more.
     pub fn rest(&self, cx: &mut Context<'_>) -> usize {
@@ -166,7 +257,7 @@ impl Inbox {
             }
         }
         queue.lagging = 0;
-        queue.waiting.shrink_to(QUEUE);
+        queue.waiting.shrink();
         messages.sort_unstable_by_key(|message| message.stamp);
         (messages, counted)
     }
@@ -236,11 +327,7 @@ impl Queue {
     /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays,
     /// that of taking up.
     fn lag(&mut self, lane: usize) {
-        self.waiting.retain(|(at, message)| {
-            let stays = *at != lane;
-            self.bytes -= if stays { 0 } else { message.frame.len() };
-            stays
-        });
+        self.bytes -= self.waiting.remove_lane(lane);
         self.lagging += 1;
         self.lanes[lane].lags = true;
         self.lanes[lane].waiting = 0;
@@ -262,8 +349,7 @@ impl Queue {
 
     /// A lane that is alone has its oldest in front.
     fn drop_oldest(&mut self, lane: usize) {
-        let at = self.waiting.iter().position(|(at, _)| *at == lane);
-        if let Some((_, message)) = at.and_then(|at| self.waiting.remove(at)) {
+        if let Some((_, message)) = self.waiting.pop_of(lane) {
             self.passed(lane, &message);
         }
     }

@@ -23,7 +23,7 @@ use crate::news::Happening;
 use crate::scenario::model::{Gap, Selector, TopicRules};
 use crate::scenario::pattern::Pattern;
 use crate::text;
-use crate::wire::{Frame, Style, encode};
+use crate::wire::{Digest, Frame, Style, encode};
 
 /// Topics at once; names may come from requests, so there must be a bound.
 pub(super) const MOST_TOPICS: usize = 2_000;
@@ -145,6 +145,7 @@ impl Topics {
             number,
             stamp: self.shared.board.next_stamp(),
             at: self.shared.clock.now(),
+            digest: Digest::of(frame.as_bytes()),
             event,
             frame,
         });
@@ -208,7 +209,7 @@ impl Topics {
         Ok(Subscription {
             shared: self.shared.clone(),
             inbox,
-            backlog: backlog.into(),
+            backlog: (!backlog.is_empty()).then(|| Box::new(backlog.into())),
             gap,
             held: 0,
         })

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::memory::{LONGEST_NAME, MOST_TOPICS};
 use crate::event::Event;
-use crate::wire::Frame;
+use crate::wire::{Digest, Frame};
 
 /// A published message, encoded once for everybody.
 #[derive(Debug)]
@@ -23,7 +25,12 @@ pub struct Message {
     pub event: Event,
     /// The event on the wire.
     pub frame: Frame,
+    /// What it is to whoever gets it.
+    pub digest: Option<Digest>,
 }
+
+/// Messages that are dealt with at once; mostly it is one.
+pub type Messages = SmallVec<[Arc<Message>; 2]>;
 
 /// A topic as it is at the moment.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ mod tests;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use memory::Topics;
-pub use message::{Message, PublishError, Start, TooSlow, TopicState};
+pub use message::{Message, Messages, PublishError, Start, TooSlow, TopicState};
 pub use subscription::Subscription;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

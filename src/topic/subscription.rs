@@ -1,15 +1,16 @@
 //! A follower's end of its topics.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::coop::cooperative;
 
-use super::inbox::{Inbox, Next};
+use super::inbox::{Batch, Inbox, Next};
 use super::memory::Shared;
-use super::message::{Message, TooSlow};
+use super::message::{Message, Messages, TooSlow};
 use crate::scenario::model::Gap;
 
 /// One stream's place in its topics.
@@ -17,7 +18,8 @@ use crate::scenario::model::Gap;
 pub struct Subscription {
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: Arc<Inbox>,
-    pub(super) backlog: VecDeque<Arc<Message>>,
+    /// Of most there is none.
+    pub(super) backlog: Option<Box<VecDeque<Arc<Message>>>>,
     pub(super) gap: Option<Gap>,
     /// Work on the clock that is to be given back when the message taken last has been dealt with.
     pub(super) held: usize,
@@ -37,7 +39,11 @@ impl Subscription {
 
     /// A message that is there at once, from the history.
     pub fn backlog(&mut self) -> Option<Arc<Message>> {
-        self.backlog.pop_front()
+        let next = self.backlog.as_mut()?.pop_front();
+        if next.is_none() {
+            self.backlog = None;
+        }
+        next
     }
 
     /// The next message: from the history, or live. Cancel-safe. Call `taken` once it has been dealt
@@ -67,7 +73,42 @@ impl Subscription {
         }
     }
 
-    /// The message that `live` gave has been dealt with.
+    /// Appends the messages that are there to `into`, up to `most` in all, or promises to wake. Call
+    /// `taken` once they have been dealt with; asking for more says so too.
+    ///
+    /// # Errors
+    ///
+    /// As with `live`.
+    pub fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Messages,
+        most: usize,
+    ) -> Poll<Result<(), TooSlow>> {
+        self.taken();
+        let taken = poll_fn(|cx| {
+            loop {
+                while into.len() < most
+                    && let Some(message) = self.backlog()
+                {
+                    into.push(message);
+                }
+                if !into.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                match std::task::ready!(self.inbox.poll_batch(cx, into, most)) {
+                    Batch::Taken(held) => {
+                        self.held = held;
+                        return Poll::Ready(Ok(()));
+                    }
+                    Batch::Lags => self.take_up()?,
+                }
+            }
+        });
+        pin!(cooperative(taken)).poll(cx)
+    }
+
+    /// What `live` or `poll_batch` gave has been dealt with.
     pub fn taken(&mut self) {
         self.shared.clock.done(std::mem::take(&mut self.held));
     }
@@ -81,7 +122,7 @@ impl Subscription {
     /// Too far behind: the history fills the hole if it is long enough.
     fn take_up(&mut self) -> Result<(), TooSlow> {
         let (messages, counted, missed) = self.shared.take_up(&self.inbox);
-        self.backlog.extend(messages);
+        self.backlog.get_or_insert_default().extend(messages);
         // One piece of work stays until the first of them has been dealt with.
         self.held = counted.min(1);
         self.shared.clock.done(counted - self.held);

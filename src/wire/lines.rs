@@ -45,6 +45,12 @@ impl Lines {
         }
     }
 
+    /// Whole lines passed by that nobody needs to see.
+    pub fn pass_over(&mut self) {
+        self.after_cr = false;
+        self.begun = true;
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         let room = LONGEST_LINE - self.partial.len();
         self.shortened |= bytes.len() > room;

@@ -5,6 +5,7 @@ pub mod encode;
 pub mod frame;
 pub mod framing;
 pub mod lines;
+pub mod sent;
 pub mod split;
 pub mod style;
 
@@ -13,5 +14,6 @@ pub use encode::encode;
 pub use frame::Frame;
 pub use framing::Framing;
 pub use lines::Lines;
+pub use sent::{Digest, Sent};
 pub use split::{Inside, SplitAt, split};
 pub use style::{Eol, Field, Style};

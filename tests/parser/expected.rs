@@ -2,7 +2,7 @@
 
 use mock_sse::event::Event;
 
-use crate::parser::{Dispatched, Parser};
+use super::parser::{Dispatched, Parser};
 
 /// All that a client can tell of a stream: events, reconnection time, last event id, comments.
 pub type Outcome = (Vec<Dispatched>, Option<String>, String, Vec<String>);

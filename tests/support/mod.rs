@@ -1,6 +1,7 @@
 //! A `mock-sse` process for a test, and a client that sees bytes.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod chance;
 pub mod docs;
 pub mod process;
 pub mod raw;
@@ -92,7 +93,7 @@ impl Log {
         self.0.0.lock().unwrap().text.clone()
     }
 
-    fn follow(&self, stream: impl Read + Send + 'static) {
+    pub fn follow(&self, stream: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {

@@ -1,6 +1,7 @@
 //! A toy endpoint behind the real transport, and raw clients to look at the wire with.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+use std::future::poll_fn;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -139,7 +140,8 @@ impl Toy {
                 match step {
                     Some(Step::Write(pieces)) => {
                         let frames: Vec<_> = pieces.iter().map(|p| Frame::new(p.as_bytes())).collect();
-                        let result = sink.write(&frames).await;
+                        let frames: Vec<_> = frames.iter().collect();
+                        let result = poll_fn(|cx| sink.poll_write(cx, &frames)).await;
                         let _ = seen.send(if result.is_ok() { Seen::Written } else { Seen::Gone });
                     }
                     Some(Step::End(end)) => return (sink, StreamEnd::Ended(end)),
@@ -157,7 +159,7 @@ fn fixed(pieces: Vec<Vec<u8>>, end: End) -> StreamSpec {
     let pieces = Arc::new(pieces);
     StreamSpec::new(async move |mut sink: ServerSink| {
         for piece in pieces.iter().filter(|p| !p.is_empty()) {
-            if sink.write(&[Frame::new(piece)]).await.is_err() {
+            if sink.write(&Frame::new(piece)).await.is_err() {
                 return (sink, StreamEnd::Gone);
             }
         }

@@ -152,7 +152,7 @@ pub fn played(engine: &Engine, path: &str) -> Reply {
 pub fn partly(end: End) -> Answer {
     Answer::Spec(StreamSpec::new(async move |mut sink: ServerSink| {
         let written = async {
-            sink.write(&[Frame::new(b"data: a\n\n")]).await?;
+            sink.write(&Frame::new(b"data: a\n\n")).await?;
             sink.write_part(&Frame::new(b"data: bcdef\n\n"), 7).await
         };
         let written = written.await;

@@ -46,7 +46,7 @@ pub(super) use single::fixed_event;
 
 use super::diagnostic::{Diagnostic, Severity, Source, Span};
 use super::file::{DefaultsFile, ScenarioFile};
-use super::model::{EventTemplate, Scenario, TopicSpec};
+use super::model::{Endpoint, Endpoints, EventTemplate, Scenario, TopicSpec};
 use crate::expr::{Builder, Fault};
 use endpoint::Address;
 use place::FileScope;
@@ -110,14 +110,16 @@ pub fn compile_with(
         }
     }
     let expect = compiler.expectations(&files);
-    compiler.warn_of_what_never_happens(&endpoints);
+    let (spans, endpoints): (Vec<Span>, Vec<Endpoint>) = endpoints.into_iter().unzip();
+    let endpoints = Endpoints::new(endpoints);
+    compiler.warn_of_what_never_happens(&spans, &endpoints);
     compiler.finish(Scenario {
         name,
         seed,
         now,
         vars: Value::from(Serde(vars)),
         topics: Vec::new(),
-        endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
+        endpoints,
         expect,
         cors: scopes.iter().find_map(|scope| scope.cors.clone()),
         expressions: Builder::new(Vec::new()).finish(),

@@ -4,41 +4,47 @@ use super::Compiler;
 use super::choice::falls_through;
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Diagnostic, Severity, Span};
-use crate::scenario::model::{Endpoint, Methods};
+use crate::scenario::model::{Endpoint, Endpoints, Methods};
+use crate::scenario::pattern::Pattern;
 
 /// Pairs of endpoints that are compared: a warning is not worth more time.
 const MOST_PAIRS: usize = 10_000_000;
 
 impl Compiler<'_> {
     /// What is of no use: asked only once nothing is wrong, as mistakes have it follow.
-    pub(super) fn warn_of_what_never_happens(&mut self, endpoints: &[(Span, Endpoint)]) {
+    pub(super) fn warn_of_what_never_happens(&mut self, spans: &[Span], endpoints: &Endpoints) {
         if self.errors.iter().all(|d| d.severity == Severity::Warning) {
             self.warn_of_topics();
             self.warn_of_signals();
             self.warn_of_scripts();
-            self.warn_of_endpoints(endpoints);
+            self.warn_of_endpoints(spans, endpoints);
         }
     }
 
     /// Endpoints behind one that takes all their requests.
-    fn warn_of_endpoints(&mut self, endpoints: &[(Span, Endpoint)]) {
+    fn warn_of_endpoints(&mut self, spans: &[Span], endpoints: &Endpoints) {
         let mut pairs = 0;
-        for (i, (span, endpoint)) in endpoints.iter().enumerate() {
-            pairs += i;
+        for (i, endpoint) in endpoints.iter().enumerate() {
+            // Whatever takes all of its requests takes this one.
+            let example = endpoint.paths.first().map(Pattern::example).unwrap_or_default();
+            let mut near = endpoints.near_numbers(&example);
+            near.retain(|number| *number < i);
+            pairs += near.len();
             if pairs > MOST_PAIRS {
                 return;
             }
-            let before = endpoints[..i]
-                .iter()
-                .find(|(_, before)| takes_all_of(before, endpoint));
-            if let Some((first, before)) = before {
+            let first = near
+                .into_iter()
+                .find(|number| takes_all_of(&endpoints[*number], endpoint));
+            if let Some(first) = first {
                 let message = format!(
                     "this endpoint is never reached: `{}` before it takes all its requests",
-                    title(before)
+                    title(&endpoints[first])
                 );
                 let hint = "put it first, or give the other one a `when`";
-                let warning = Diagnostic::warning(span, message).hint(hint);
-                self.errors.push(warning.related(first, "this one answers first"));
+                let warning = Diagnostic::warning(&spans[i], message).hint(hint);
+                self.errors
+                    .push(warning.related(&spans[first], "this one answers first"));
             }
         }
     }

@@ -143,6 +143,13 @@ pub struct Wire {
     pub split: Option<Arc<Split>>,
 }
 
+impl Wire {
+    /// Whether relayed events are written as they are for everybody.
+    pub fn passes_on(&self) -> bool {
+        self.split.is_none() && self.style == Style::STANDARD
+    }
+}
+
 /// A slow or withholding network.
 #[derive(Debug, Clone)]
 pub struct Throttle {

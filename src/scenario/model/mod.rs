@@ -8,6 +8,7 @@ mod expect;
 mod step;
 mod topic;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -24,7 +25,7 @@ pub use step::{
 };
 pub use topic::{Gap, History, Selector, Slow, TopicRules, TopicSpec};
 
-use super::pattern::Pattern;
+use super::pattern::{Index, Pattern};
 use crate::expr::{Expr, Expressions};
 
 /// Which methods an endpoint takes.
@@ -146,6 +147,53 @@ impl Endpoint {
     }
 }
 
+/// The endpoints of a scenario in matching order, read as a list, and by the paths they have.
+#[derive(Debug, Default)]
+pub struct Endpoints {
+    list: Vec<Endpoint>,
+    paths: Index,
+}
+
+impl Endpoints {
+    /// In matching order.
+    pub fn new(list: Vec<Endpoint>) -> Endpoints {
+        let numbered = list.iter().enumerate();
+        let paths = numbered.flat_map(|(number, endpoint)| endpoint.paths.iter().map(move |p| (number, p)));
+        Endpoints {
+            paths: Index::new(paths),
+            list,
+        }
+    }
+
+    /// Those that may have a path, in matching order: all that do are among them.
+    pub fn near(&self, segments: &[String]) -> impl Iterator<Item = &Endpoint> + Clone + use<'_> {
+        let numbers = self.near_numbers(segments);
+        numbers.into_iter().map(|number| &self.list[number])
+    }
+
+    /// The same, by their numbers.
+    pub fn near_numbers(&self, segments: &[String]) -> Vec<usize> {
+        self.paths.candidates(segments)
+    }
+}
+
+impl Deref for Endpoints {
+    type Target = [Endpoint];
+
+    fn deref(&self) -> &[Endpoint] {
+        &self.list
+    }
+}
+
+impl<'a> IntoIterator for &'a Endpoints {
+    type Item = &'a Endpoint;
+    type IntoIter = std::slice::Iter<'a, Endpoint>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
 /// A whole scenario.
 #[derive(Debug)]
 pub struct Scenario {
@@ -160,7 +208,7 @@ pub struct Scenario {
     /// Its topics.
     pub topics: Vec<TopicSpec>,
     /// Its endpoints, in matching order.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Endpoints,
     /// What its client should do.
     pub expect: Vec<Expectation>,
     /// Cross-origin rules for answers that no endpoint gives.

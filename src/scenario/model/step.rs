@@ -109,6 +109,24 @@ pub struct EventTemplate {
     pub split: Option<Arc<Split>>,
 }
 
+impl EventTemplate {
+    /// Whether it is the same every time.
+    pub fn is_fixed(&self) -> bool {
+        let fixed = |text: &Option<Text>| matches!(text, None | Some(Text::Fixed(_)));
+        let data = matches!(
+            self.data,
+            None | Some(Data::Text(Text::Fixed(_)) | Data::Json(Tree::Fixed(_)))
+        );
+        let id = matches!(self.id, None | Some(Id::Text(Text::Fixed(_))));
+        let retry = match &self.retry {
+            None => true,
+            Some(Pace::Range { low, high }) => low == high,
+            Some(Pace::Template(_)) => false,
+        };
+        fixed(&self.comment) && fixed(&self.event) && data && id && retry
+    }
+}
+
 /// How bytes are cut into writes.
 #[derive(Debug, Clone)]
 pub struct Split {

@@ -82,7 +82,7 @@ async fn tell(listener: &mut Listener, sink: &mut ServerSink, bytes: &mut u64) -
 async fn write(sink: &mut ServerSink, event: &Event, bytes: &mut u64) -> Result<(), Gone> {
     let frame = Frame::new(&encode(event, &Style::STANDARD));
     *bytes += frame.len() as u64;
-    sink.write(&[frame]).await
+    sink.write(&frame).await
 }
 
 fn comment(text: &'static str) -> Event {

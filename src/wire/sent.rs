@@ -1,6 +1,6 @@
 //! What a stream's client has been sent, read from the bytes themselves (HTML standard, 9.2.6).
 
-use crate::wire::Lines;
+use super::Lines;
 
 /// Bytes of a line that are looked at: fields that matter here are shorter, and a long line must not
 /// fill the memory.
@@ -22,10 +22,39 @@ pub struct Sent {
     pub retry_ms: Option<u64>,
 }
 
+/// What one piece of a stream is to whoever gets it, worked out once for all that do: blocks that begin
+/// and end with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Digest {
+    events: u64,
+    comments: u64,
+    last_id: Option<Box<[u8]>>,
+    retry_ms: Option<u64>,
+}
+
+impl Digest {
+    /// `None` unless the last block ends with the bytes.
+    pub fn of(bytes: &[u8]) -> Option<Digest> {
+        let mut tally = Tally::default();
+        tally.feed(bytes);
+        let reading = tally.reading.take()?;
+        reading.is_between_blocks().then_some(tally.known)
+    }
+}
+
 /// Counts what is sent, however the bytes are spread over writes.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     bytes: u64,
+    known: Digest,
+    /// Something has been sent: a byte order mark can no longer come.
+    begun: bool,
+    /// What is being read; none is needed for pieces that are digested already.
+    reading: Option<Box<Reading>>,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
     lines: Lines,
     /// Bytes that `lines` has of the line that has not ended yet.
     length: usize,
@@ -40,86 +69,120 @@ struct Rest {
     has_nul: bool,
 }
 
-/// A block that has not ended yet, and what is remembered of those before.
+/// A block that has not ended yet.
 #[derive(Debug, Default)]
 struct Block {
-    events: u64,
-    comments: u64,
     has_data: bool,
     id: Vec<u8>,
     /// The block has an id.
     id_came: bool,
-    last_id: Option<Vec<u8>>,
-    retry_ms: Option<u64>,
 }
 
 impl Tally {
-    /// Takes the next bytes of the body.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+    /// Takes the next bytes of the body, and what they are to whoever gets them, if that is known.
+    pub(crate) fn feed_digested(&mut self, bytes: &[u8], digest: Option<&Digest>) {
+        let between = self.reading.as_ref().is_none_or(|r| r.is_between_blocks());
+        let Some(digest) = digest.filter(|_| between) else {
+            return self.feed(bytes);
+        };
         self.bytes += bytes.len() as u64;
+        self.known.events += digest.events;
+        self.known.comments += digest.comments;
+        self.known.retry_ms = digest.retry_ms.or(self.known.retry_ms);
+        if let Some(id) = &digest.last_id {
+            keep(&mut self.known.last_id, id);
+        }
+        self.begun = true;
+        if let Some(reading) = &mut self.reading {
+            reading.lines.pass_over();
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        let (known, begun) = (&mut self.known, std::mem::replace(&mut self.begun, true));
+        let reading = self.reading.get_or_insert_with(|| Reading::new(begun));
         while !bytes.is_empty() {
             let end = memchr::memchr2(b'\n', b'\r', bytes);
             let content = end.unwrap_or(bytes.len());
             let next = end.map_or(content, |end| end + 1);
-            let kept = content.min(MOST_KEPT - self.length);
+            let kept = content.min(MOST_KEPT - reading.length);
             if kept == content {
-                self.pass(&bytes[..next]);
+                reading.pass(&bytes[..next], known);
             } else {
-                self.rest.exists = true;
-                self.rest.has_nul |= memchr::memchr(0, &bytes[kept..content]).is_some();
-                self.pass(&bytes[..kept]);
-                self.pass(&bytes[content..next]);
+                reading.rest.exists = true;
+                reading.rest.has_nul |= memchr::memchr(0, &bytes[kept..content]).is_some();
+                reading.pass(&bytes[..kept], known);
+                reading.pass(&bytes[content..next], known);
             }
-            self.length += kept;
+            reading.length += kept;
             if end.is_some() {
-                self.length = 0;
-                self.rest = Rest::default();
+                reading.length = 0;
+                reading.rest = Rest::default();
             }
             bytes = &bytes[next..];
         }
     }
 
-    fn pass(&mut self, bytes: &[u8]) {
-        let Tally {
-            lines, block, rest, ..
-        } = self;
-        lines.feed(bytes, |line, _| block.line(line, *rest));
-    }
-
     /// There is no more to come: gives back what only reading needs. Answers with how many bytes of
     /// memory are kept.
-    pub(super) fn finish(&mut self) -> usize {
-        self.lines = Lines::default();
-        self.block.id = Vec::new();
-        let id = self.block.last_id.as_mut();
-        id.map_or(0, |id| {
-            id.shrink_to_fit();
-            id.len()
-        })
+    pub(crate) fn finish(&mut self) -> usize {
+        self.reading = None;
+        self.known.last_id.as_ref().map_or(0, |id| id.len())
     }
 
     /// What has been sent until now.
-    pub(super) fn sent(&self) -> Sent {
-        let id = self.block.last_id.as_deref();
+    pub(crate) fn sent(&self) -> Sent {
+        let id = self.known.last_id.as_deref();
         Sent {
-            events: self.block.events,
-            comments: self.block.comments,
+            events: self.known.events,
+            comments: self.known.comments,
             bytes: self.bytes,
             last_event_id: id.map(|id| String::from_utf8_lossy(id).into_owned()),
-            retry_ms: self.block.retry_ms,
+            retry_ms: self.known.retry_ms,
         }
+    }
+}
+
+/// In the memory of the id before, where that fits.
+fn keep(last: &mut Option<Box<[u8]>>, id: &[u8]) {
+    match last {
+        Some(last) if last.len() == id.len() => last.copy_from_slice(id),
+        other => *other = Some(id.into()),
+    }
+}
+
+impl Reading {
+    fn new(begun: bool) -> Box<Reading> {
+        let mut reading = Box::<Reading>::default();
+        if begun {
+            reading.lines.pass_over();
+        }
+        reading
+    }
+
+    fn pass(&mut self, bytes: &[u8], known: &mut Digest) {
+        let Reading {
+            lines, block, rest, ..
+        } = self;
+        lines.feed(bytes, |line, _| block.line(line, *rest, known));
+    }
+
+    fn is_between_blocks(&self) -> bool {
+        self.length == 0 && !self.rest.exists && !self.block.has_data && !self.block.id_came
     }
 }
 
 impl Block {
     /// A line without its end, and what is known of its rest.
-    fn line(&mut self, line: &[u8], rest: Rest) {
+    fn line(&mut self, line: &[u8], rest: Rest, known: &mut Digest) {
         if line.is_empty() {
-            return self.end();
+            return self.end(known);
         }
         let (name, value) = match memchr::memchr(b':', line) {
             Some(0) => {
-                self.comments += 1;
+                known.comments += 1;
                 return;
             }
             Some(colon) => (&line[..colon], &line[colon + 1..]),
@@ -133,15 +196,15 @@ impl Block {
                 self.id.extend_from_slice(value);
                 self.id_came = true;
             }
-            b"retry" if !rest.exists => self.retry_ms = milliseconds(value).or(self.retry_ms),
+            b"retry" if !rest.exists => known.retry_ms = milliseconds(value).or(known.retry_ms),
             _ => {}
         }
     }
 
-    fn end(&mut self) {
-        self.events += u64::from(std::mem::take(&mut self.has_data));
+    fn end(&mut self, known: &mut Digest) {
+        known.events += u64::from(std::mem::take(&mut self.has_data));
         if std::mem::take(&mut self.id_came) {
-            self.last_id.get_or_insert_default().clone_from(&self.id);
+            keep(&mut known.last_id, &self.id);
         }
     }
 }
@@ -234,7 +297,12 @@ mod tests {
             let mut tally = Tally::default();
             for piece in stream.as_bytes().chunks(size) {
                 tally.feed(piece);
-                assert!(tally.length <= MOST_KEPT);
+                assert!(
+                    tally
+                        .reading
+                        .as_ref()
+                        .is_some_and(|reading| reading.length <= MOST_KEPT)
+                );
             }
             let sent = tally.sent();
             let id = sent.last_event_id.as_deref();
@@ -249,6 +317,44 @@ mod tests {
         fn cuts_change_nothing(stream in "(data|id|retry|:| |1|a|\0|\r|\n|\u{feff}){0,40}", size in 1usize..9) {
             let bytes = stream.as_bytes();
             proptest::prop_assert_eq!(sent(bytes.chunks(size)), sent([bytes]));
+        }
+    }
+
+    #[test]
+    fn a_digest_says_what_reading_would() {
+        let begun = [
+            "",
+            "\r",
+            "data: x\n\n",
+            "data: x\r\n\r",
+            "id: 7\n\n",
+            "data: x\n",
+            "id: 7\n",
+            ": c",
+            "ret",
+        ];
+        let pieces = [
+            "data: a\n\n",
+            "id: 1\ndata: a\n\n",
+            "id\n\n",
+            ": c\n\n",
+            "retry: 5\n\n",
+            "\u{feff}: c\n\n",
+        ];
+        for (begun, piece) in begun.iter().flat_map(|b| pieces.map(|p| (*b, p))) {
+            let mut tally = Tally::default();
+            tally.feed(begun.as_bytes());
+            let digest = Digest::of(piece.as_bytes());
+            // Only the very first line may begin with a mark.
+            let digest = digest.filter(|_| !piece.starts_with('\u{feff}'));
+            for _ in 0..2 {
+                tally.feed_digested(piece.as_bytes(), digest.as_ref());
+            }
+            let whole = [begun, piece, piece].concat();
+            assert_eq!(tally.sent(), sent([whole.as_bytes()]), "{whole:?}");
+        }
+        for unfinished in ["data: a\n", "data: a", "id: 1\n", "x"] {
+            assert_eq!(Digest::of(unfinished.as_bytes()), None, "{unfinished:?}");
         }
     }
 }

@@ -1,0 +1,250 @@
+//! A performance that has nothing to do but to wait, and to pass messages on meanwhile.
+//!
+//! There may be very many of them, and a message may go to all: here it counts how much memory a
+//! future takes, and how much is done for a message.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::connections::LiveConnection;
+use super::outcome::{Stop, failed};
+use super::player::Performance;
+use super::sink::Sink;
+use super::waits::{BATCH, Came, Waits};
+use crate::plan::{Cue, Source, Write};
+use crate::topic::Messages;
+
+/// What ends a rest.
+pub(super) enum Woken {
+    /// What the script waits for, or what was handed in.
+    Came(Came),
+    /// It is time for a heartbeat.
+    Beat,
+    /// It is time for what is due.
+    Due,
+    /// A cue of the script is to be carried out.
+    Cue(Box<Cue>),
+    /// A write has begun, due at this time of the clock; and whether the topic behind it could be
+    /// subscribed to.
+    Sending(Write, Duration, Result<(), String>),
+    /// There is something to wait for that the rest knows nothing of.
+    ToWait,
+}
+
+/// What a resting stream hears.
+enum Heard {
+    /// Messages to be passed on as they are.
+    Messages,
+    Came(Came),
+    Stop(Stop),
+}
+
+impl Performance {
+    /// Waits for a time of the clock, a message, the client or an order, and passes messages on
+    /// meanwhile. What is waited for besides must be waited for by the work.
+    pub(super) fn poll_rest<S: Sink>(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut S,
+    ) -> Poll<Result<Woken, Stop>> {
+        loop {
+            if !self.passing.is_empty() {
+                ready!(self.poll_pass_on(cx, sink))?;
+            }
+            if !self.is_simple() {
+                return Poll::Ready(Ok(Woken::ToWait));
+            }
+            let (until, beats) = self.alarm(self.rests_until);
+            let Performance {
+                worker,
+                live,
+                waits,
+                passing,
+                ..
+            } = &mut *self;
+            let heard = worker.poll_wait(cx, until, |cx| hear(live, waits, passing, sink, cx));
+            match ready!(heard) {
+                Some(Heard::Messages) => {}
+                Some(Heard::Came(came)) => return Poll::Ready(Ok(Woken::Came(came))),
+                Some(Heard::Stop(stop)) => return Poll::Ready(Err(stop)),
+                None if beats => return Poll::Ready(Ok(Woken::Beat)),
+                None if self.is_plain() => match self.poll_script(cx, sink)? {
+                    Some(woken) => return Poll::Ready(Ok(woken)),
+                    None => {}
+                },
+                None => return Poll::Ready(Ok(Woken::Due)),
+            }
+        }
+    }
+
+    /// Whether nothing stands between the script and its client, and nothing is half done.
+    fn is_plain(&self) -> bool {
+        self.outlet.is_none() && !self.held && self.waits.is_empty() && !self.plan.is_mid_event()
+    }
+
+    /// Sends what is due, as long as that is all there is to do; `None`: until what comes next is due.
+    /// What comes up else is done by the work.
+    fn poll_script<S: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut S) -> Result<Option<Woken>, Stop> {
+        for _ in 0..BATCH {
+            let elapsed = self.elapsed();
+            match self.plan.next(elapsed) {
+                Cue::Wait(due) if due > elapsed => {
+                    self.rests_until = Some(self.began + due);
+                    return Ok(None);
+                }
+                Cue::Send(write) => {
+                    let due = self.began + self.plan.due();
+                    let subscribed = self.subscribe_ahead(elapsed);
+                    sink.about(write.source);
+                    match sink.poll_write(cx, &[&write.frame]) {
+                        Poll::Ready(written) => written?,
+                        Poll::Pending => return Ok(Some(Woken::Sending(write, due, subscribed))),
+                    }
+                    self.written(&write.frame, write.events);
+                    self.quiet_since(due);
+                    subscribed.map_err(failed)?;
+                    if !self.is_plain() {
+                        return Ok(Some(Woken::Due));
+                    }
+                }
+                cue => return Ok(Some(Woken::Cue(Box::new(cue)))),
+            }
+        }
+        // Others have their turn.
+        Ok(Some(Woken::Due))
+    }
+
+    /// Waits for all there may be to wait for.
+    pub(super) async fn wait<S: Sink>(&mut self, sink: &mut S) -> Result<Woken, Stop> {
+        let (until, beats) = self.alarm(self.rests_until);
+        let mid_event = self.is_mid_write();
+        let Performance {
+            worker,
+            live,
+            waits,
+            stage,
+            held,
+            ..
+        } = &mut *self;
+        let event = async {
+            let came = async {
+                match () {
+                    () if mid_event => match waits.rest().await {},
+                    () if *held => Came::HandedIn(waits.only_handed_in(live).await),
+                    () => waits.come(stage, live).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                order = live.ordered() => Err(Stop::Order(order)),
+                came = came => Ok(came),
+                () = sink.gone() => Err(Stop::Gone),
+            }
+        };
+        match worker.wait(until, event).await {
+            Some(came) => came.map(Woken::Came),
+            None if beats => Ok(Woken::Beat),
+            None => Ok(Woken::Due),
+        }
+    }
+
+    /// Until when it may rest, and whether a heartbeat comes then. Nothing comes in the middle of an
+    /// event, nor once the script is over.
+    fn alarm(&self, due: Option<Duration>) -> (Option<Duration>, bool) {
+        let mid_event = self.is_mid_write();
+        let until = match mid_event || self.held {
+            true => None,
+            false => self.waits.first_until(),
+        };
+        let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
+        let by_itself = until.into_iter().chain(strike).min();
+        let by_itself = by_itself.map(|time| self.began + time);
+        let first = due.into_iter().chain(by_itself).min();
+        let beat = if mid_event { None } else { self.next_heartbeat() };
+        match beat.filter(|beat| first.is_none_or(|first| *beat < first)) {
+            Some(beat) => (Some(beat), true),
+            None => (first, false),
+        }
+    }
+
+    fn is_mid_write(&self) -> bool {
+        self.plan.is_mid_event() && !self.held
+    }
+
+    /// Whether nothing is waited for but time, and perhaps one topic whose messages are passed on as they
+    /// are.
+    fn is_simple(&self) -> bool {
+        !self.is_mid_write()
+            && match self.waits.simple() {
+                None => false,
+                Some(0) => true,
+                Some(_) => self.outlet.is_none() && self.plan.relays_as_it_is() && !self.held,
+            }
+    }
+
+    /// Writes the messages that were taken up: several at once to a client that is behind.
+    fn poll_pass_on<S: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut S) -> Poll<Result<(), Stop>> {
+        let Some(first) = self.passing.first() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut frames = [&first.frame; BATCH];
+        for (frame, message) in frames.iter_mut().zip(&self.passing) {
+            *frame = &message.frame;
+        }
+        sink.about(Source::Relayed);
+        match sink.poll_write(cx, &frames[..self.passing.len()]) {
+            Poll::Ready(Ok(())) => {
+                self.passed_on();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(gone)) => Poll::Ready(Err(gone.into())),
+            Poll::Pending => {
+                self.live.is_stuck(true);
+                let order = self.live.poll_cut_short(cx);
+                order.map(|order| Err(Stop::Order(order)))
+            }
+        }
+    }
+
+    fn passed_on(&mut self) {
+        self.live.is_stuck(false);
+        self.restless.0 = 0;
+        let bytes: usize = self.passing.iter().map(|message| message.frame.len()).sum();
+        self.live.wrote(self.passing.len() as u64, bytes as u64);
+        let now = self.worker.clock().now();
+        self.wrote = now;
+        if let Some(witnessed) = &self.witnessed {
+            witnessed.relayed(&self.passing, now);
+        }
+        self.passing.clear();
+        // Most have one message now and then.
+        self.passing.shrink_to_fit();
+    }
+}
+
+/// An order comes first, then messages, then what was handed in, then that the client has gone.
+fn hear<S: Sink>(
+    live: &LiveConnection,
+    waits: &mut Waits,
+    passing: &mut Messages,
+    sink: &mut S,
+    cx: &mut Context<'_>,
+) -> Poll<Heard> {
+    let called = live.is_called(cx);
+    if called && let Some(order) = live.given() {
+        return Poll::Ready(Heard::Stop(Stop::Order(order)));
+    }
+    if let Poll::Ready(taken) = waits.poll_messages(cx, passing) {
+        return Poll::Ready(match taken {
+            Ok(()) => {
+                waits.passing_on(passing);
+                Heard::Messages
+            }
+            Err(slow) => Heard::Came(Came::TooSlow(slow.missed)),
+        });
+    }
+    if called && let Some(parcel) = live.take_parcel() {
+        return Poll::Ready(Heard::Came(Came::HandedIn(parcel)));
+    }
+    sink.poll_gone(cx).map(|()| Heard::Stop(Stop::Gone))
+}

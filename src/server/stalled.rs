@@ -1,0 +1,101 @@
+//! An HTTP/2 stream whose client takes nothing. TCP knows nothing of it: the connection may be alive
+//! while the client holds the stream's window shut.
+//!
+//! hyper asks a stream's body for nothing while the window is shut, so that there is no way to end the
+//! stream through it. Dropping the task that hyper runs the stream in resets it.
+
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyper::rt::Executor;
+use tokio::{task::AbortHandle, time::Instant};
+
+use super::tcp::Alarm;
+
+tokio::task_local! {
+    static STREAM: Lifeline;
+}
+
+/// Bytes for which a slow client gets the whole time once more.
+const STRIDE: usize = 4096;
+
+/// Ends the stream it belongs to.
+#[derive(Clone, Default)]
+pub(crate) struct Lifeline(Arc<OnceLock<AbortHandle>>);
+
+impl Lifeline {
+    /// That of the stream whose request is being answered.
+    pub(crate) fn current() -> Option<Lifeline> {
+        STREAM.try_with(Lifeline::clone).ok()
+    }
+
+    fn cut(&self) {
+        if let Some(task) = self.0.get() {
+            task.abort();
+        }
+    }
+}
+
+/// Runs hyper's stream tasks.
+#[derive(Clone)]
+pub(crate) struct Spawn;
+
+impl<F> Executor<F> for Spawn
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let lifeline = Lifeline::default();
+        let task = tokio::spawn(STREAM.scope(lifeline.clone(), task));
+        let _ = lifeline.0.set(task.abort_handle());
+    }
+}
+
+/// How long a stream's client may take nothing of what waits for it.
+pub(crate) struct Patience {
+    longest: Option<Duration>,
+    lifeline: Option<Lifeline>,
+    due: Instant,
+    alarm: Alarm,
+}
+
+impl Patience {
+    /// For the stream whose request is being answered.
+    pub(crate) fn new(longest: Option<Duration>) -> Patience {
+        Patience {
+            longest,
+            lifeline: Lifeline::current(),
+            due: Instant::now(),
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// So many bytes begin to wait.
+    pub(crate) fn begin(&mut self, bytes: usize) {
+        if let Some(longest) = self.longest {
+            let strides = u32::try_from(bytes / STRIDE).unwrap_or(u32::MAX);
+            let time = longest.saturating_mul(strides.saturating_add(1));
+            let now = Instant::now();
+            self.due = now.checked_add(time).unwrap_or(now + longest);
+        }
+    }
+
+    /// Ready once they have waited too long: the stream is reset.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.longest.is_none() {
+            return Poll::Pending;
+        }
+        ready!(self.alarm.poll_over(cx, self.due));
+        tracing::info!(
+            "a client left the window of an HTTP/2 stream shut: it is reset (see --write-timeout)"
+        );
+        if let Some(lifeline) = &self.lifeline {
+            lifeline.cut();
+        }
+        Poll::Ready(())
+    }
+}
