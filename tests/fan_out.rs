@@ -155,3 +155,54 @@ async fn a_limit_is_kept_to_the_message() {
     assert_eq!(writes.pop().unwrap(), ["data: over\n\n"]);
     assert_eq!(numbers(&writes), (1..=20).collect::<Vec<_>>());
 }
+
+/// A client that publishes a message for each that it gets: there is always another.
+struct Echo {
+    room: Arc<Room>,
+    writes: usize,
+    texts: Vec<String>,
+}
+
+impl Sink for Echo {
+    fn poll_write(&mut self, _: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>> {
+        self.writes += 1;
+        assert!(self.writes < 5_000_000, "nobody looks at the time");
+        let text = |frame: &&Frame| String::from_utf8_lossy(frame.as_bytes()).into_owned();
+        self.texts
+            .extend(frames.iter().map(text).filter(|text| text.contains("own")));
+        let mut message = Request::example("POST", "/");
+        message.body = "again".into();
+        self.room.engine.answer(message);
+        Poll::Ready(Ok(()))
+    }
+
+    async fn write_part(&mut self, _: &Frame, _: usize) -> Result<(), Gone> {
+        Ok(())
+    }
+
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn time_goes_on_where_there_is_always_another_message() {
+    let script = "{ parallel: [[{ follow: { topic: news, for: 300ms } }], \
+                  [{ every: 20ms, times: 3, data: own }]] }, { data: own end }";
+    let room = Arc::new(Room::new(script));
+    let ReplyBody::Stream(mut performance) = room.engine.answer(Request::example("GET", "/")).body else {
+        panic!("it is a stream");
+    };
+    performance.begin().await.expect("nothing keeps it");
+    let mut echo = Echo {
+        room: room.clone(),
+        writes: 0,
+        texts: Vec::new(),
+    };
+    let mut message = Request::example("POST", "/");
+    message.body = "first".into();
+    room.engine.answer(message);
+    performance.play(&mut echo).await;
+    let expected = ["own", "own", "own", "own end"].map(|text| format!("data: {text}\n\n"));
+    assert_eq!(echo.texts, expected);
+}

@@ -50,6 +50,11 @@ impl Performance {
         loop {
             if !self.passing.is_empty() {
                 ready!(self.poll_pass_on(cx, sink))?;
+                // Where there is always another message nobody would look at the time.
+                let (until, _) = self.alarm(self.rests_until);
+                if until.is_some_and(|until| until <= self.wrote) {
+                    return Poll::Ready(Ok(Woken::Due));
+                }
             }
             if !self.is_simple() {
                 return Poll::Ready(Ok(Woken::ToWait));

@@ -9,8 +9,8 @@ use super::{Request, Version};
 /// A request whose texts and bytes lie in one piece.
 #[derive(Debug)]
 pub struct Packed {
-    /// Method, path, query (if there is one), session, then the names and values of the headers, then the
-    /// body, each behind its length; lengths are in [LEB128](https://en.wikipedia.org/wiki/LEB128).
+    /// Method, path, query (if there is one), session, then the body, then the names and values of
+    /// the headers, each behind its length; lengths are in [LEB128](https://en.wikipedia.org/wiki/LEB128).
     texts: Box<[u8]>,
     peer: SocketAddr,
     version: Version,

@@ -182,13 +182,12 @@ impl Sink for Http1Sink {
         loop {
             let mut bytes = [0; 512];
             let mut buf = ReadBuf::new(&mut bytes);
-            // Without a budget nobody listens: the task is only called again.
-            let listens = has_budget_remaining();
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.keep(buf.filled()),
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {
-                    self.listens = listens;
+                    // Without a budget nobody listens: the task is only called again.
+                    self.listens = has_budget_remaining();
                     return Poll::Pending;
                 }
             }
