@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \
     [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"; \
-    touch src/*.rs; \
+    touch build.rs src/*.rs; \
     export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-/usr/local/cargo}=/cargo"; \
     cargo build --locked --release --target "$target" --target-dir target --bin mock-sse; \
     mkdir -p /image/bin /image/volumes/certs; \

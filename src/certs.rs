@@ -65,7 +65,8 @@ pub fn ensure(dir: &Path, names: &[String]) -> io::Result<Certs> {
         created: false,
         warning: None,
     };
-    let mut wanted: BTreeSet<&str> = LOCAL_NAMES.into();
+    let mut wanted = BTreeSet::new();
+    wanted.extend(LOCAL_NAMES);
     wanted.extend(
         names
             .iter()

@@ -1,14 +1,13 @@
 //! The shipped scenarios, carried in the binary for people to start from.
 
-use crate::scenario::load::BUILT_IN_TEXT;
+use crate::packed::{packed_bytes, unpacked};
 
 /// A scenario that can be copied out of the binary.
 #[derive(Debug, Clone, Copy)]
 pub struct Exhibit {
     /// What it is asked for by: its path below `scenarios/`, without `.yaml`.
     pub name: &'static str,
-    /// The file, as it stands in the repository.
-    pub text: &'static str,
+    packed: &'static [u8],
     /// The files it needs beside it: their names and contents.
     pub beside: &'static [(&'static str, &'static [u8])],
 }
@@ -17,10 +16,9 @@ pub struct Exhibit {
 macro_rules! exhibits {
     ($($name:literal $([$($file:literal),+])?),* $(,)?) => {
         &[
-            Exhibit { name: BUILT_IN, text: BUILT_IN_TEXT, beside: &[] },
             $(Exhibit {
                 name: $name,
-                text: include_str!(concat!("../scenarios/", $name, ".yaml")),
+                packed: packed_bytes!("scenarios/", $name, ".yaml"),
                 beside: &[$($(($file, include_bytes!(concat!("../scenarios/", $file)))),+)?],
             }),*
         ]
@@ -32,6 +30,7 @@ pub const BUILT_IN: &str = "alphabet";
 
 /// All of them, in the order in which they are listed.
 pub const ALL: &[Exhibit] = exhibits![
+    "alphabet",
     "ticker",
     "ticker-state",
     "chat",
@@ -70,6 +69,11 @@ pub fn find(name: &str) -> Result<&'static Exhibit, String> {
 }
 
 impl Exhibit {
+    /// The file, as it stands in the repository.
+    pub fn text(&self) -> String {
+        unpacked(self.packed)
+    }
+
     /// What the file is called that it is copied to.
     pub fn file_name(&self) -> String {
         let last = self.name.rsplit('/').next().unwrap_or(self.name);
@@ -78,7 +82,8 @@ impl Exhibit {
 
     /// What it is for: the first sentence of its comment.
     pub fn purpose(&self) -> String {
-        let comment = self.text.lines().skip(1).map_while(|line| line.strip_prefix('#'));
+        let text = self.text();
+        let comment = text.lines().skip(1).map_while(|line| line.strip_prefix('#'));
         let words = comment.map(str::trim).skip_while(|line| line.is_empty());
         let words: Vec<&str> = words.take_while(|line| !line.is_empty()).collect();
         let words = words.join(" ");
@@ -88,9 +93,10 @@ impl Exhibit {
 
     /// The text with the line for editors naming a schema beside it; without a schema, without the line.
     pub fn copy(&self, schema: Option<&str>) -> String {
-        let (first, rest) = self.text.split_once('\n').unwrap_or((self.text, ""));
+        let text = self.text();
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
         match schema {
-            _ if !first.starts_with(SCHEMA_LINE) => self.text.to_owned(),
+            _ if !first.starts_with(SCHEMA_LINE) => text.clone(),
             Some(schema) => format!("{SCHEMA_LINE}{schema}\n{rest}"),
             // An empty comment line stands between it and the text.
             None => rest.strip_prefix("#\n").unwrap_or(rest).to_owned(),

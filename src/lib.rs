@@ -174,12 +174,15 @@ pub mod expect;
 pub mod expr;
 #[cfg(feature = "cli")]
 pub mod gallery;
+#[cfg(test)]
+mod golden;
 pub mod journal;
 #[cfg(feature = "cli")]
 pub mod load;
 pub mod matching;
 mod name;
 pub mod news;
+mod packed;
 pub mod plan;
 pub mod play;
 pub mod random;

@@ -14,7 +14,7 @@ fn sources(path: &Path) -> Vec<(PathBuf, String)> {
         return entries.flat_map(|e| sources(&e.unwrap().path())).collect();
     }
     let text = fs::read_to_string(path).unwrap();
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
     let lines: Vec<&str> = code
         .lines()
         .filter(|l| !l.trim_start().starts_with("//"))

@@ -281,13 +281,10 @@ fn serving_a_broken_scenario_says_the_same() {
 }
 
 #[test]
-fn the_committed_schema_is_the_current_one() {
-    let current = mock_sse::scenario::schema::json_schema();
-    let committed = fs::read_to_string(repo("schemas/scenario.schema.json")).unwrap_or_default();
-    let hint = "run: cargo run -- schema > schemas/scenario.schema.json";
-    assert!(current == committed, "the schema has changed; {hint}");
+fn the_committed_schema_is_printed() {
+    let committed = fs::read_to_string(repo("schemas/scenario.schema.json")).unwrap();
     let printed = binary().arg("schema").output().unwrap();
-    assert_eq!(String::from_utf8(printed.stdout).unwrap(), current);
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), committed);
 }
 
 /// The schema knows the keys; the loader knows more. What the loader takes the schema must take.

@@ -44,6 +44,14 @@ fn without_features_the_library_has_nothing_of_the_command() {
 }
 
 #[test]
+fn what_tests_and_the_build_need_is_in_no_program() {
+    let all = crates(&[]);
+    for name in ["schemars", "brotli", "mime_guess"] {
+        assert!(!all.iter().any(|n| n == name), "{name} is in the program");
+    }
+}
+
+#[test]
 fn watching_can_be_had_alone() {
     let watching = crates(&["--no-default-features", "--features", "watch"]);
     for name in OF_THE_COMMAND {

@@ -18,7 +18,7 @@ struct Line {
 
 fn lines(exhibit: &Exhibit) -> Vec<Line> {
     // A line may go on in the next.
-    let text = exhibit.text.replace(" \\\n#    ", "");
+    let text = exhibit.text().replace(" \\\n#    ", "");
     let comment = text.lines().take_while(|line| line.starts_with('#'));
     let commands = comment.filter_map(|line| line.strip_prefix("#   curl "));
     commands

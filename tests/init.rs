@@ -71,7 +71,7 @@ fn every_copy_is_fine_where_it_lands() {
             copy.starts_with("# ") && !copy.contains("yaml-language-server"),
             "{copy}"
         );
-        assert!(exhibit.text.ends_with(&copy));
+        assert!(exhibit.text().ends_with(&copy));
     }
 }
 

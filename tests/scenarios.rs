@@ -142,7 +142,7 @@ fn no_endpoint_is_forgotten() {
     .concat();
     let asked: Vec<&str> = tests.split('"').collect();
     for exhibit in mock_sse::gallery::ALL {
-        let (scenario, _) = load(&Origin::Text(exhibit.text.to_owned()))
+        let (scenario, _) = load(&Origin::Text(exhibit.text()))
             .or_else(|_| load(&Origin::Paths(vec![repo("scenarios").join(exhibit.file_name())])))
             .ok()
             .unwrap();

@@ -141,7 +141,7 @@ async fn resolve(target: &Target, loopback_only: bool) -> Result<Vec<SocketAddr>
         host: target.host.clone(),
         why,
     };
-    let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((target.host.as_str(), target.port))
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((target.host.as_str(), target.port))
         .await
         .map_err(|error| failed(error.to_string()))?
         .collect();
@@ -156,7 +156,8 @@ async fn resolve(target: &Target, loopback_only: bool) -> Result<Vec<SocketAddr>
         });
     }
     // IPv4 first: what listens on `localhost` in tests mostly listens there.
-    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let (mut addresses, others): (Vec<_>, Vec<_>) = addresses.into_iter().partition(SocketAddr::is_ipv4);
+    addresses.extend(others);
     Ok(addresses)
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::time::ms;
@@ -14,7 +13,8 @@ use crate::news::Happening;
 use crate::scenario::{duration, time_of_day};
 
 /// How time passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ClockMode {
     /// As it does.
@@ -26,7 +26,8 @@ pub enum ClockMode {
 }
 
 /// A session's time.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClockState {
     /// How it passes.
     pub mode: ClockMode,
@@ -43,7 +44,8 @@ pub struct ClockState {
 }
 
 /// How time is to pass from now on; what is not said stays.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetClock {
     /// How it passes.
@@ -55,7 +57,8 @@ pub struct SetClock {
 }
 
 /// How far time is to be moved on: `by` or `to`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Advance {
     /// So far.
@@ -65,7 +68,8 @@ pub struct Advance {
 }
 
 /// Where time is to be moved to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum To {
     /// When the next script has something to do.
@@ -73,7 +77,8 @@ pub enum To {
 }
 
 /// How long a command may take, in real time.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Timeout {
     /// How long (in real time) it may take until clients have read what is written; usually 10s.
@@ -88,7 +93,8 @@ impl Timeout {
 }
 
 /// Where the time is after it was moved.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Advanced {
     /// How far it was moved.
     pub advanced_ms: f64,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock::blocking;
@@ -21,7 +20,8 @@ use crate::scenario::model::End;
 const CANCEL: u32 = 8;
 
 /// An open stream.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Connection {
     /// Its number in the session, in order of arrival.
     pub number: u64,
@@ -42,7 +42,8 @@ pub struct Connection {
 }
 
 /// The open streams.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Connections {
     /// How many are meant.
     pub count: usize,
@@ -51,7 +52,8 @@ pub struct Connections {
 }
 
 /// Which streams are meant.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Which {
     /// Only those of this endpoint: its key, its key without the number, or a path.
@@ -59,7 +61,8 @@ pub struct Which {
 }
 
 /// Which streams are meant, and how many are waited for.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Awaited {
     /// Only those of this endpoint: its key, its key without the number, or a path.
@@ -73,7 +76,8 @@ pub struct Awaited {
 }
 
 /// Which streams are sent something, and how long that may take.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Receivers {
     /// Only those of this endpoint: its key, its key without the number, or a path.
@@ -83,14 +87,16 @@ pub struct Receivers {
 }
 
 /// Streams that were told to end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ended {
     /// How many.
     pub ended: usize,
 }
 
 /// What became of events that were sent into streams.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sent {
     /// How many streams got all of them.
     pub reached: usize,
@@ -99,7 +105,8 @@ pub struct Sent {
 }
 
 /// A stream that could not be sent anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Refused {
     /// Its number.
     pub number: u64,

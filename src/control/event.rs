@@ -1,8 +1,7 @@
 //! An event as it is commanded.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
@@ -13,7 +12,8 @@ use crate::event::Event;
 use crate::text;
 
 /// An event; at least one of its fields is to be there.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventWish {
     /// Its type.
@@ -110,8 +110,10 @@ fn from_json<T: DeserializeOwned>(json: Json) -> Result<T, serde_json::Error> {
     serde_json::from_value(json)
 }
 
+#[cfg(test)]
+
 impl JsonSchema for EventWishes {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "EventWishes".into()
     }
 
@@ -134,8 +136,10 @@ impl<'de> Deserialize<'de> for Word {
     }
 }
 
+#[cfg(test)]
+
 impl JsonSchema for Word {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Word".into()
     }
 

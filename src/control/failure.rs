@@ -1,6 +1,5 @@
 //! Why a command was not carried out, and what to do about it.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::sessions::NoSession;
@@ -61,10 +60,11 @@ impl From<NoSession> for Failure {
 }
 
 /// Something that is wrong with a scenario, or looks so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// `error` or `warning`.
-    #[schemars(extend("enum" = ["error", "warning"]))]
+    #[cfg_attr(test, schemars(extend("enum" = ["error", "warning"])))]
     pub severity: String,
     /// What.
     pub message: String,

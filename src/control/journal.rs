@@ -1,9 +1,9 @@
 //! What came, and how it ended.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -14,7 +14,8 @@ use crate::journal::{self, Entry, Mask, Query};
 use crate::scenario::duration;
 
 /// Which entries are wanted, how they are shown, and how many are waited for.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// Only those of this endpoint: its key (`GET /sse`), with or without its number, its path or its name.
@@ -36,7 +37,8 @@ pub struct Wanted {
 }
 
 /// How an entry is shown.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct How {
     /// What is hidden.
@@ -44,7 +46,8 @@ pub struct How {
 }
 
 /// What is hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Hidden {
     /// Passwords, tokens, cookies and the like become `***`.
@@ -52,7 +55,8 @@ pub enum Hidden {
 }
 
 /// Entries of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Entries {
     /// How many are shown.
     pub count: usize,
@@ -67,8 +71,10 @@ pub struct Entries {
 #[serde(transparent)]
 pub struct Shown(pub Json);
 
+#[cfg(test)]
+
 impl JsonSchema for Shown {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Entry".into()
     }
 
@@ -149,7 +155,8 @@ impl JsonSchema for Shown {
 }
 
 /// Entries that were forgotten on command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Forgotten {
     /// How many.
     pub cleared: usize,

@@ -2,7 +2,6 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 use tokio::sync::oneshot;
@@ -18,7 +17,8 @@ use crate::scenario::pattern::Pattern;
 use crate::watch::Last;
 
 /// The scenario in force.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InForce {
     /// Where it comes from.
     pub from: From,
@@ -29,7 +29,8 @@ pub struct InForce {
 }
 
 /// Where a scenario comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum From {
     /// The server's files.
@@ -43,7 +44,8 @@ pub enum From {
 }
 
 /// What is wrong with the files, or looks so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Diagnostics {
     /// Whether the files are broken, so that what is in force is older.
     pub broken: bool,
@@ -54,7 +56,8 @@ pub struct Diagnostics {
 }
 
 /// A scenario that was put in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Put {
     /// How many endpoints it has.
     pub endpoints: usize,
@@ -63,7 +66,8 @@ pub struct Put {
 }
 
 /// What loading again came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reloaded {
     /// Whether the contents had changed since the last look.
     pub changed: bool,
@@ -74,14 +78,16 @@ pub struct Reloaded {
 }
 
 /// The endpoints in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Endpoints {
     /// In matching order.
     pub endpoints: Vec<Endpoint>,
 }
 
 /// An endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Endpoint {
     /// What attempts are counted by: `GET /sse#0`.
     pub key: String,

@@ -1,8 +1,8 @@
 //! Spans of time in requests and answers.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value as Json;
@@ -27,8 +27,10 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+#[cfg(test)]
+
 impl JsonSchema for Time {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Time".into()
     }
 

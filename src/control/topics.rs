@@ -1,6 +1,5 @@
 //! The topics of a session.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Failure;
@@ -13,7 +12,8 @@ use crate::text;
 use crate::topic::{Message, TopicState};
 
 /// A topic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Topic {
     /// Its name.
     pub name: String,
@@ -29,14 +29,16 @@ pub struct Topic {
 }
 
 /// All topics.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Topics {
     /// By name.
     pub topics: Vec<Topic>,
 }
 
 /// A topic with what is kept of it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct History {
     /// The topic.
     #[serde(flatten)]
@@ -46,7 +48,8 @@ pub struct History {
 }
 
 /// A message that is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Kept {
     /// Its number in the topic, from 1.
     pub number: u64,
@@ -64,7 +67,8 @@ pub struct Kept {
 }
 
 /// A message that was published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Published {
     /// The topic's name.
     pub topic: String,
@@ -78,7 +82,8 @@ pub struct Published {
 }
 
 /// A history that was cleared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cleared {
     /// How many messages were forgotten.
     pub cleared: usize,
@@ -129,7 +134,7 @@ pub fn list(engine: &Engine) -> Topics {
             topics.push(unused(name));
         }
     }
-    topics.sort_by(|a, b| a.name.cmp(&b.name));
+    topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Topics { topics }
 }
 

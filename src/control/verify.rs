@@ -1,6 +1,5 @@
 //! Whether the clients did what the scenario expects.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Failure, Time, in_time};
@@ -8,7 +7,8 @@ use crate::engine::Engine;
 use crate::expect::Verdict;
 
 /// When it is judged.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judging {
     /// How long (in real time) to wait until it is decided; without it, it is judged at once.

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 
 use minijinja::Value;
 use minijinja::value::Serde;
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -13,21 +12,24 @@ use super::Failure;
 use crate::engine::Engine;
 
 /// A signal that was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Signalled {
     /// Its name.
     pub signal: String,
 }
 
 /// The signals that have been given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Signals {
     /// Their names, the one given last at the end.
     pub signals: Vec<String>,
 }
 
 /// The values that scripts share.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct State {
     /// By key.
     pub state: BTreeMap<String, Json>,
@@ -56,9 +58,10 @@ pub fn state(engine: &Engine) -> State {
         let value = state.get(&key)?;
         Some((key, serde_json::to_value(value).unwrap_or(Json::Null)))
     });
-    State {
-        state: values.collect(),
-    }
+    // Collecting would sort first, by a sort made for this type alone.
+    let mut state = BTreeMap::new();
+    state.extend(values);
+    State { state }
 }
 
 /// Gives a key a value, or, with `None`, takes it away.

@@ -123,7 +123,7 @@ impl Connections {
     /// The open streams, in order of arrival.
     pub fn all(&self) -> Vec<Arc<LiveConnection>> {
         let mut all: Vec<_> = lock(&self.open).live.values().cloned().collect();
-        all.sort_by_key(|live| live.number);
+        all.sort_unstable_by_key(|live| live.number);
         all
     }
 

@@ -166,7 +166,7 @@ impl Sessions {
             .values()
             .map(|held| held.engine.clone())
             .collect();
-        named.sort_by(|a, b| a.name.cmp(&b.name));
+        named.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         named
     }
 

@@ -55,11 +55,13 @@ impl Group {
             true => vec![0],
             false => e.nth.clone(),
         };
-        Group {
+        let mut group = Group {
             count: 0,
             arrivals: VecDeque::new(),
-            wanted: nth.into_iter().map(|nth| (nth, wanted)).collect(),
-        }
+            wanted: BTreeMap::new(),
+        };
+        group.wanted.extend(nth.into_iter().map(|nth| (nth, wanted)));
+        group
     }
 
     /// Counts a request; what is wrong with its coming now. `fits`: which of an order's requests it is.

@@ -1,5 +1,7 @@
 //! Filters that read values as a whole, or do more work than minijinja counts: each pays first.
 
+use std::collections::BTreeMap;
+
 use minijinja::filters as of_minijinja;
 use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{AutoEscape, Environment, Error, State, Value};
@@ -151,12 +153,12 @@ fn finished(state: &State, name: &str, value: Value) -> Result<Value, Error> {
         // One chain within the other would be searched from end to end for every key.
         "chain" if value.kind() == ValueKind::Map => {
             let keys = meter::entries(state, &value)?;
-            let pairs = keys
-                .into_iter()
-                .map(|key| value.get_item(&key).map(|found| (key, found)));
-            pairs
-                .collect::<Result<std::collections::BTreeMap<_, _>, _>>()
-                .map(Value::from_object)
+            let mut map = BTreeMap::new();
+            for key in keys {
+                let found = value.get_item(&key)?;
+                map.insert(key, found);
+            }
+            Ok(Value::from_object(map))
         }
         "chain" => meter::entries(state, &value).map(Value::from),
         _ => Ok(value),

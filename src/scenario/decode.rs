@@ -3,8 +3,7 @@
 //! serde's derive stops at the first error and forgets positions, hence this small trait; the
 //! schema comes from the same declarations, so the two cannot drift apart.
 
-use std::borrow::Cow;
-
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::diagnostic::{Diagnostic, Span};
@@ -250,13 +249,14 @@ macro_rules! mapping {
         $(..$flat:ident: $flat_type:ty,)?
     }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Default, schemars::JsonSchema)]
-        #[schemars(deny_unknown_fields)]
+        #[derive(Debug, Clone, Default)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[cfg_attr(test, schemars(deny_unknown_fields))]
         pub struct $name {
-            $($(#[$field_meta])* #[schemars(default)] pub $field: Option<$type>,)*
+            $($(#[$field_meta])* #[cfg_attr(test, schemars(default))] pub $field: Option<$type>,)*
             $(
                 /// The keys it shares with others.
-                #[schemars(flatten)]
+                #[cfg_attr(test, schemars(flatten))]
                 pub $flat: $flat_type,
             )?
         }
@@ -302,11 +302,12 @@ pub const fn key(name: &'static str) -> &'static str {
 /// Gives a type the schema of another, in place.
 macro_rules! schema_of {
     ($type:ty $([$generic:ident])?, $generator:ident => $schema:expr) => {
+        #[cfg(test)]
         impl $(<$generic: JsonSchema>)? JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
             }
-            fn schema_name() -> Cow<'static, str> {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($type).into()
             }
             fn json_schema($generator: &mut SchemaGenerator) -> Schema {

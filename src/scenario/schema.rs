@@ -1,18 +1,29 @@
 //! The JSON Schema of scenario files, for editors; the loader itself is the authority.
+//!
+//! The declarations of what the loader reads give the schema, too. That is done by a test, which holds it
+//! against the committed text: what makes it would be half a megabyte more in every program.
 
-use super::file::ScenarioFile;
+use crate::packed::packed;
 
 /// The schema as JSON text, as committed in `schemas/`.
 pub fn json_schema() -> String {
-    let schema = schemars::schema_for!(ScenarioFile);
-    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain data");
-    text.push('\n');
-    text
+    packed!("schemas/scenario.schema.json")
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use crate::golden;
+    use crate::scenario::file::ScenarioFile;
+
+    #[test]
+    fn the_committed_schema_is_that_of_the_declarations() {
+        let schema = schemars::schema_for!(ScenarioFile);
+        let mut made = serde_json::to_string_pretty(&schema).unwrap();
+        made.push('\n');
+        golden::hold("schemas/scenario.schema.json", &made);
+    }
 
     /// Answers lend their keys to endpoints and entries: both must still refuse what is no key.
     #[test]

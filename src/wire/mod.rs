@@ -1,5 +1,6 @@
 //! Event → bytes, and bytes → lines: pure. No sockets here; what writes them is in `server/`.
 
+mod brotli;
 pub mod compress;
 pub mod encode;
 pub mod frame;

@@ -1,11 +1,13 @@
 //! What a scenario asks of the disk. Compiling is pure: whoever loads brings the answers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
 use super::Compiler;
+use crate::packed::packed;
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Diagnostic, Source, Span};
 
@@ -86,10 +88,19 @@ impl Compiler<'_> {
     }
 }
 
+/// What files of this name usually are.
+fn guessed(path: &str) -> Option<&'static str> {
+    static TYPES: LazyLock<String> = LazyLock::new(|| packed!("media-types"));
+    static LINES: LazyLock<Vec<(&str, &str)>> =
+        LazyLock::new(|| TYPES.lines().filter_map(|line| line.split_once(' ')).collect());
+    let extension = Path::new(path).extension()?.to_str()?.to_ascii_lowercase();
+    let at = LINES.binary_search_by_key(&extension.as_str(), |(known, _)| *known);
+    at.ok().map(|at| LINES[at].1)
+}
+
 /// A file's media type by its name; texts are UTF-8.
 pub(super) fn media_type(path: &str) -> String {
-    let guess = mime_guess::from_path(path).first_or_octet_stream();
-    match guess.essence_str() {
+    match guessed(path).unwrap_or("application/octet-stream") {
         "application/javascript" | "text/javascript" => "text/javascript; charset=utf-8".into(),
         text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
         other => other.into(),
@@ -129,6 +140,11 @@ mod tests {
             ("a.css", "text/css; charset=utf-8"),
             ("a.json", "application/json"),
             ("a.png", "image/png"),
+            ("a.tar.gz", "application/gzip"),
+            ("a.7z", "application/x-7z-compressed"),
+            ("a.7zz", "application/octet-stream"),
+            ("a.", "application/octet-stream"),
+            (".css", "application/octet-stream"),
             ("a", "application/octet-stream"),
         ] {
             assert_eq!(media_type(name), expected, "{name}");

@@ -1,8 +1,8 @@
 //! Answers of language models, in the shapes of the APIs that people mock most.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
 
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::mapping;
@@ -108,11 +108,13 @@ impl FromNode for TurnOrTextFile {
     }
 }
 
+#[cfg(test)]
+
 impl JsonSchema for TurnOrTextFile {
     fn inline_schema() -> bool {
         true
     }
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "TurnOrTextFile".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -166,11 +168,13 @@ fn text(node: &Node, text: String) -> Node {
     }
 }
 
+#[cfg(test)]
+
 impl JsonSchema for PiecesFile {
     fn inline_schema() -> bool {
         true
     }
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "PiecesFile".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -215,8 +219,10 @@ fn reply(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<ReplyFile> {
     }
 }
 
+#[cfg(test)]
+
 impl<A: Api> JsonSchema for PresetFile<A> {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "PresetFile".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {

@@ -1,15 +1,15 @@
 //! What may be written short or long: how both are read, and their schemas.
 
-use std::borrow::Cow;
-
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
-    CompressFile, CorsFile, CorsRulesFile, CountFile, CountRulesFile, DisconnectRulesFile,
-    DisconnectTargetFile, FollowFile, FollowRulesFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile,
-    HistoryFile, HistoryRulesFile, PublishFile, PublishRulesFile, RawFile, RawFormFile, RawPieceFile,
-    ReplayFile, ReplayRulesFile,
+    CompressFile, CorsFile, CountFile, DisconnectRulesFile, DisconnectTargetFile, FollowFile,
+    FollowRulesFile, HeaderFile, HeartbeatFile, HeartbeatRulesFile, HistoryFile, PublishFile,
+    PublishRulesFile, RawFile, ReplayFile, ReplayRulesFile,
 };
+#[cfg(test)]
+use super::{CorsRulesFile, CountRulesFile, HistoryRulesFile, RawFormFile, RawPieceFile};
 use crate::scenario::decode::{At, DurationText, FromNode, OneOrMany, Scalar, mismatch};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::yaml::{Kind, Node};
@@ -147,8 +147,9 @@ impl FromNode for RawFile {
 /// Gives a type that may be written short or long both schemas.
 macro_rules! short_or_long {
     ($type:ident, $generator:ident => $short:expr, $long:ty) => {
+        #[cfg(test)]
         impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($type).into()
             }
             fn json_schema($generator: &mut SchemaGenerator) -> Schema {

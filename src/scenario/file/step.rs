@@ -1,7 +1,5 @@
 //! Steps as they are written: an event, or a step that is known by its leading key.
 
-use schemars::JsonSchema;
-
 use super::{
     DisconnectFile, FollowStepFile, OfflineFile, PublishStepFile, ReplayStepFile, SignalFile, SplitFile,
     WaitForFile,
@@ -257,8 +255,9 @@ mapping! {
 macro_rules! steps {
     ($($(#[$doc:meta])* $kind:ident($type:ty) = $key:literal,)*) => {
         /// One step of a stream.
-        #[derive(Debug, Clone, JsonSchema)]
-        #[schemars(untagged)]
+        #[derive(Debug, Clone)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[cfg_attr(test, schemars(untagged))]
         pub enum StepFile {
             /// An event.
             Event(Box<At<EventFile>>),

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+#[cfg(test)]
+use super::openapi::Shape;
+use super::openapi::Shaped;
 use crate::control::event::EventWish;
 use crate::control::{Control, Failure};
 use crate::engine::Engine;
@@ -22,7 +24,8 @@ pub(super) struct Call {
 }
 
 /// No parameters.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoQuery {}
 
@@ -52,43 +55,39 @@ impl Call {
 
 /// What a body must be.
 pub(super) trait Body: Sized {
-    /// Its media type; `None`: there is none, and what there is does not matter.
-    const MEDIA: Option<&'static str>;
-
     /// Reads it.
     fn read(call: &Call) -> Result<Self, Failure>;
 
-    /// Its shape.
-    fn schema(generator: &mut SchemaGenerator) -> Schema;
+    /// Its media type and shape; `None`: there is none, and what there is does not matter.
+    #[cfg(test)]
+    fn shape() -> Option<Shape>;
 }
 
 /// No body.
 pub(super) struct NoBody;
 
 impl Body for NoBody {
-    const MEDIA: Option<&'static str> = None;
-
     fn read(_: &Call) -> Result<NoBody, Failure> {
         Ok(NoBody)
     }
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<()>()
+    #[cfg(test)]
+    fn shape() -> Option<Shape> {
+        None
     }
 }
 
 /// A body in JSON.
 pub(super) struct InJson<T>(pub(super) T);
 
-impl<T: DeserializeOwned + JsonSchema> Body for InJson<T> {
-    const MEDIA: Option<&'static str> = Some("application/json");
-
+impl<T: DeserializeOwned + Shaped> Body for InJson<T> {
     fn read(call: &Call) -> Result<InJson<T>, Failure> {
         read_json(&call.request.body).map(InJson)
     }
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<T>()
+    #[cfg(test)]
+    fn shape() -> Option<Shape> {
+        Some(Shape::of::<T>("application/json"))
     }
 }
 
@@ -109,8 +108,6 @@ fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 pub(super) struct Yaml(pub(super) String);
 
 impl Body for Yaml {
-    const MEDIA: Option<&'static str> = Some("application/yaml");
-
     fn read(call: &Call) -> Result<Yaml, Failure> {
         let text = String::from_utf8(call.request.body.to_vec());
         let text = text.map_err(|error| {
@@ -120,8 +117,9 @@ impl Body for Yaml {
         Ok(Yaml(text))
     }
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<String>()
+    #[cfg(test)]
+    fn shape() -> Option<Shape> {
+        Some(Shape::of::<String>("application/yaml"))
     }
 }
 
@@ -129,8 +127,6 @@ impl Body for Yaml {
 pub(super) struct EventOrText(pub(super) EventWish);
 
 impl Body for EventOrText {
-    const MEDIA: Option<&'static str> = Some("application/json");
-
     fn read(call: &Call) -> Result<EventOrText, Failure> {
         let kind = call.request.header_text("content-type").unwrap_or_default();
         if kind.trim_start().to_ascii_lowercase().starts_with("text/") {
@@ -140,7 +136,8 @@ impl Body for EventOrText {
         read_json(&call.request.body).map(EventOrText)
     }
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<EventWish>()
+    #[cfg(test)]
+    fn shape() -> Option<Shape> {
+        Some(Shape::of::<EventWish>("application/json"))
     }
 }

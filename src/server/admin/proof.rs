@@ -1,12 +1,15 @@
 //! The paths that tell what clients have done, and whether that was right.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+#[cfg(test)]
 use serde_json::json;
 
 use super::call::{Call, NoBody, NoQuery};
+#[cfg(test)]
+use super::openapi::Shapes;
 use super::table::{Answered, Route, Said, route};
 use super::text;
 use crate::control::journal::{self, Entries, Forgotten, How, Shown, Wanted};
@@ -18,10 +21,13 @@ impl Answered for Shown {}
 impl Answered for Forgotten {}
 
 /// The verdict, for its shape.
+#[cfg(test)]
 struct Judgement;
 
+#[cfg(test)]
+
 impl JsonSchema for Judgement {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Verdict".into()
     }
 
@@ -126,12 +132,8 @@ fn lines() -> Route {
         method: "GET",
         path: "/__mock/journal.ndjson",
         about: "The same as lines of JSON, to be kept.",
-        query: Wanted::json_schema,
-        body: None,
-        answer: ("application/x-ndjson", |generator| {
-            generator.subschema_for::<String>()
-        }),
-        also: None,
+        #[cfg(test)]
+        shapes: Shapes::of::<Wanted, String>("application/x-ndjson"),
         run: Box::new(|call| {
             Box::pin(async move {
                 let lines = journal::lines(&call.engine, &call.query::<Wanted>()?).await?;
@@ -149,19 +151,17 @@ fn judged(
     media: &'static str,
     write: fn(&Call, &Verdict) -> String,
 ) -> Route {
-    let shape: fn(&mut SchemaGenerator) -> Schema = match media {
-        "application/json" => |generator| generator.subschema_for::<Judgement>(),
-        _ => |generator| generator.subschema_for::<String>(),
-    };
     let write = Arc::new(write);
     Route {
         method: "GET",
         path,
         about,
-        query: Judging::json_schema,
-        body: None,
-        answer: (media, shape),
-        also: Some((409, "Not passed.")),
+        #[cfg(test)]
+        shapes: match media {
+            "application/json" => Shapes::of::<Judging, Judgement>(media),
+            _ => Shapes::of::<Judging, String>(media),
+        }
+        .answers_also(409, "Not passed."),
         run: Box::new(move |call| {
             let write = write.clone();
             Box::pin(async move {

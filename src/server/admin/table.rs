@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::{Body, Call};
 use super::json;
+use super::openapi::Shaped;
+#[cfg(test)]
+use super::openapi::Shapes;
 use crate::control::Failure;
 use crate::control::topics::Published;
 use crate::engine::{Head, Reply};
@@ -24,7 +26,6 @@ pub(in crate::server) enum Said {
 }
 
 type Future1 = Pin<Box<dyn Future<Output = Result<Said, Failure>> + Send>>;
-type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// One method of one path.
 pub(super) struct Route {
@@ -33,17 +34,13 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// What it does, in a sentence.
     pub(super) about: &'static str,
-    pub(super) query: SchemaOf,
-    pub(super) body: Option<(&'static str, SchemaOf)>,
-    /// The media type and shape of its answer.
-    pub(super) answer: (&'static str, SchemaOf),
-    /// Another status of an answer of this shape, and what it means.
-    pub(super) also: Option<(u16, &'static str)>,
+    #[cfg(test)]
+    pub(super) shapes: Shapes,
     pub(super) run: Box<dyn Fn(Call) -> Future1 + Send + Sync>,
 }
 
 /// What is answered in JSON.
-pub(super) trait Answered: Serialize + JsonSchema {
+pub(super) trait Answered: Serialize + Shaped {
     /// Adds to the head.
     fn tell(&self, _head: &mut Head) {}
 }
@@ -62,7 +59,7 @@ pub(super) fn route<Q, B, A, F, Fut>(
     command: F,
 ) -> Route
 where
-    Q: DeserializeOwned + JsonSchema + Send,
+    Q: DeserializeOwned + Shaped + Send,
     B: Body + Send,
     A: Answered,
     F: Fn(Call, Q, B) -> Fut + Clone + Send + Sync + 'static,
@@ -82,10 +79,8 @@ where
         method,
         path,
         about,
-        query: Q::json_schema,
-        body: B::MEDIA.map(|media| (media, B::schema as SchemaOf)),
-        answer: ("application/json", |generator| generator.subschema_for::<A>()),
-        also: None,
+        #[cfg(test)]
+        shapes: Shapes::of::<Q, A>("application/json").takes(B::shape()),
         run: Box::new(run),
     }
 }
