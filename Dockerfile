@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     target="$(uname -m)-unknown-linux-musl"; \
     [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"; \
     touch build.rs src/*.rs; \
-    export RUSTFLAGS="--remap-path-prefix=$CARGO_HOME=/cargo -Clink-arg=-Wl,-z,pack-relative-relocs"; \
+    export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-/usr/local/cargo}=/cargo -Clink-arg=-Wl,-z,pack-relative-relocs"; \
     cargo build --locked --release --target "$target" --target-dir target --bin mock-sse; \
     mkdir -p /image/bin /image/volumes/certs; \
     cp "target/$target/release/mock-sse" /image/bin/; \

@@ -35,29 +35,46 @@ const FOLLOWERS: u64 = 100;
 /// Messages that come at once in a burst.
 const BURST: u64 = 10;
 
-/// Each kind: its name, what is counted of it, how often it is done, and how often the counted thing
-/// happens each time.
-const KINDS: [(&str, &str, u64, u64, fn(u64)); 9] = [
-    ("encode", "event", 2000, 1, encoding),
-    ("plan fixed text", "event", 2000, 1, |n| {
+/// A kind of work.
+struct Kind {
+    name: &'static str,
+    /// What is counted of it.
+    what: &'static str,
+    /// How often it is done.
+    times: u64,
+    /// How often what is counted happens each time.
+    each: u64,
+    work: fn(u64),
+}
+
+const fn kind(name: &'static str, what: &'static str, times: u64, each: u64, work: fn(u64)) -> Kind {
+    Kind {
+        name,
+        what,
+        times,
+        each,
+        work,
+    }
+}
+
+const LETTER: &str = r#"data: { msg: "{{ letter() }}" }, id: uuid, event: message, retry: 6s"#;
+
+const KINDS: [Kind; 9] = [
+    kind("encode", "event", 2000, 1, encoding),
+    kind("plan fixed text", "event", 2000, 1, |n| {
         planning("data: hello", n)
     }),
-    ("plan template", "event", 500, 1, |n| {
-        planning(
-            r#"data: { msg: "{{ letter() }}" }, id: uuid, event: message, retry: 6s"#,
-            n,
-        )
-    }),
-    ("match 10 endpoints", "request", 500, 1, |n| matching_among(10, n)),
-    ("match 1000 endpoints", "request", 500, 1, |n| {
+    kind("plan template", "event", 500, 1, |n| planning(LETTER, n)),
+    kind("match 10 endpoints", "request", 500, 1, |n| matching_among(10, n)),
+    kind("match 1000 endpoints", "request", 500, 1, |n| {
         matching_among(1000, n)
     }),
-    ("load", "endpoint", 1, 200, loading),
-    ("publish", "message", 200, 1, |n| fanning_out(0, 1, n)),
-    ("fan out", "delivery", 20, FOLLOWERS, |n| {
+    kind("load", "endpoint", 1, 200, loading),
+    kind("publish", "message", 200, 1, |n| fanning_out(0, 1, n)),
+    kind("fan out", "delivery", 20, FOLLOWERS, |n| {
         fanning_out(FOLLOWERS, 1, n)
     }),
-    ("fan out a burst", "delivery", 4, FOLLOWERS * BURST, |n| {
+    kind("fan out a burst", "delivery", 4, FOLLOWERS * BURST, |n| {
         fanning_out(FOLLOWERS, BURST, n)
     }),
 ];
@@ -67,7 +84,14 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["--kinds"] => {
-            for (name, what, times, each, _) in KINDS {
+            for Kind {
+                name,
+                what,
+                times,
+                each,
+                ..
+            } in KINDS
+            {
                 println!("{name}\t{what}\t{times}\t{each}");
             }
             ExitCode::SUCCESS
@@ -77,13 +101,13 @@ fn main() -> ExitCode {
             println!("run scripts/instructions, which counts");
             ExitCode::SUCCESS
         }
-        [kind, times] => {
-            let found = KINDS.iter().find(|(name, ..)| *name == kind);
-            let (Some((.., work)), Ok(times)) = (found, times.parse()) else {
-                eprintln!("there is no kind `{kind}`, or `{times}` is no number: see --kinds");
+        [name, times] => {
+            let found = KINDS.iter().find(|kind| kind.name == name);
+            let (Some(kind), Ok(times)) = (found, times.parse()) else {
+                eprintln!("there is no kind `{name}`, or `{times}` is no number: see --kinds");
                 return ExitCode::from(2);
             };
-            work(times);
+            (kind.work)(times);
             ExitCode::SUCCESS
         }
         _ => {

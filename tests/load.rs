@@ -103,9 +103,60 @@ async fn counts_right_over_http2() {
     let mut settings = publishing(&server);
     settings.http2 = true;
     settings.streams_per_connection = 8;
+    for threads in [1, 2, 5] {
+        settings.threads = threads;
+        let report = run(settings.clone()).await.unwrap();
+        assert_complete(&report);
+        assert_eq!(report.streams.connections, 3);
+    }
+}
+
+#[tokio::test]
+async fn messages_longer_than_any_buffer_are_one_delivery_each() {
+    for server in [
+        Server::start(Fault::None).await,
+        Server::start_tls(Fault::None).await,
+    ] {
+        let mut settings = publishing(&server);
+        (settings.streams, settings.insecure) = (3, true);
+        let Work::Publish(publish) = &mut settings.work else {
+            unreachable!()
+        };
+        let padding = "x".repeat(300_000);
+        publish.body = Template::parse(&format!(r#"{{"n":{{n}},"t":{{t}},"x":"{padding}"}}"#)).unwrap();
+        publish.messages = 4;
+        let report = run(settings).await.unwrap();
+        assert_eq!(report.deliveries.total, 12, "{report}");
+        assert!(report.succeeded(), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_with_the_head_counts_over_tls_too() {
+    let server = Server::start_tls(Fault::Greet(5)).await;
+    let mut settings = listening(&server, Some(5));
+    settings.insecure = true;
     let report = run(settings).await.unwrap();
-    assert_complete(&report);
-    assert_eq!(report.streams.connections, 3);
+    assert_eq!(report.deliveries.total, STREAMS as u64 * 5, "{report}");
+
+    let server = Server::start_tls(Fault::GreetAndEnd(5)).await;
+    let mut settings = listening(&server, Some(8));
+    settings.insecure = true;
+    let report = run(settings).await.unwrap();
+    assert_eq!(report.streams.ended, STREAMS as u64, "{report}");
+    assert_eq!(report.deliveries.total, STREAMS as u64 * 5, "{report}");
+}
+
+#[tokio::test]
+async fn a_stream_cut_off_under_tls_is_broken() {
+    let server = Server::start_tls(Fault::Cut(11)).await;
+    let mut settings = publishing(&server);
+    settings.insecure = true;
+    let report = run(settings).await.unwrap();
+    assert_eq!(report.streams.broken, STREAMS as u64, "{report}");
+    assert_eq!(report.deliveries.lost, STREAMS as u64 * (MESSAGES - 10));
+    let reason = "the server closed the connection";
+    assert_eq!(report.problems.get(reason), Some(&(STREAMS as u64)), "{report}");
 }
 
 #[tokio::test]
@@ -140,14 +191,15 @@ async fn several_publish_side_by_side() {
 
 #[tokio::test]
 async fn publishers_whose_connection_was_closed_open_another_one() {
-    let server = Server::start(Fault::Impatient(Duration::from_millis(30))).await;
+    let server = Server::start(Fault::OneAnswer).await;
     let mut settings = publishing(&server);
     if let Work::Publish(publish) = &mut settings.work {
-        (publish.publishers, publish.rate) = (10, Some(100.0));
+        publish.publishers = 2;
     }
     let report = run(settings).await.unwrap();
     assert_complete(&report);
-    assert!(server.connections() > STREAMS + 10, "{report}");
+    // Those of the streams, and one for each message, warm-up included.
+    assert_eq!(server.connections(), STREAMS + 3 + MESSAGES as usize, "{report}");
 }
 
 #[tokio::test]
@@ -333,6 +385,7 @@ async fn the_report_shows_the_servers_cost() {
     for row in [
         "lost           0\n",
         "out of order   0\n",
+        "set-up CPU     server ",
         "server CPU",
         "KiB per stream",
     ] {

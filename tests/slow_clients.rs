@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use abuse_support::{Scene, frames, until};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
@@ -20,8 +21,12 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 /// A connection whose client has little room for what it does not read.
 fn narrow(port: u16) -> TcpStream {
+    with_room(port, 8192)
+}
+
+fn with_room(port: u16, bytes: usize) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(8192).unwrap();
+    socket.set_recv_buffer_size(bytes).unwrap();
     let address: std::net::SocketAddr = ([127, 0, 0, 1], port).into();
     socket.connect(&address.into()).unwrap();
     let socket: TcpStream = socket.into();
@@ -83,6 +88,7 @@ fn who_takes_nothing_is_cut_off() {
     until("they are all served", || open(scene.port(), "/flood") == 20);
     until("they are all cut off", || open(scene.port(), "/flood") == 0);
     assert!(stalled.into_iter().all(is_cut));
+    scene.server.log.wait_for_times("took nothing for 1s", 20);
     scene.recovered();
 }
 
@@ -124,17 +130,20 @@ fn who_takes_nothing_over_http2_is_cut_off() {
 /// A little from time to time is enough, and what comes is whole.
 #[test]
 fn who_is_slow_is_served_all_the_same() {
-    let scene = Scene::plain(&["--write-timeout", "4s", "--send-buffer", "16384"]);
-    let mut socket = narrow(scene.port());
+    let scene = Scene::plain(&["--write-timeout", "5s", "--send-buffer", "16384"]);
+    let mut socket = with_room(scene.port(), 64 * 1024);
     socket.write_all(ask("/flood").as_bytes()).unwrap();
-    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
-    // Each of these takes a twentieth of the time; together they take twice of it.
-    for _ in 0..40 {
+    let (mut all, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
+    let began = Instant::now();
+    // Far less than there is, for twice the time that it may take nothing.
+    while began.elapsed() < Duration::from_secs(10) {
         let read = socket.read(&mut buffer).unwrap();
+        assert!(read > 0, "it is ended behind {} bytes", all.len());
         all.extend_from_slice(&buffer[..read]);
-        scene.undisturbed();
+        std::thread::park_timeout(Duration::from_millis(200));
     }
     assert!(all.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    scene.undisturbed();
     drop(socket);
     scene.recovered();
 }
@@ -217,17 +226,18 @@ fn the_system_asks_whether_clients_are_there() {
 struct Net {
     name: String,
     near: String,
+    /// The first three numbers of both addresses, and the first of four that are its own.
+    addresses: (String, u32),
 }
 
 impl Net {
-    const SERVER: &str = "10.213.97.1";
-    const CLIENT: &str = "10.213.97.2";
-
+    /// With addresses that no other run of this test has.
     fn new() -> Option<Net> {
         let id = std::process::id();
         let net = Net {
             name: format!("mocksse{id}"),
             near: format!("ms{id}a"),
+            addresses: (format!("10.213.{}", id / 64 % 256), id % 64 * 4),
         };
         let far = format!("ms{id}b");
         let steps = [
@@ -236,19 +246,27 @@ impl Net {
                 "link add {} type veth peer name {far} netns {}",
                 net.near, net.name
             ),
-            format!("addr add {}/30 dev {}", Net::SERVER, net.near),
+            format!("addr add {}/30 dev {}", net.server(), net.near),
             format!("link set {} up", net.near),
-            format!("-n {} addr add {}/30 dev {far}", net.name, Net::CLIENT),
+            format!("-n {} addr add {}/30 dev {far}", net.name, net.client()),
             format!("-n {} link set {far} up", net.name),
         ];
         steps.iter().all(|step| ip(step)).then_some(net)
+    }
+
+    fn server(&self) -> String {
+        format!("{}.{}", self.addresses.0, self.addresses.1 + 1)
+    }
+
+    fn client(&self) -> String {
+        format!("{}.{}", self.addresses.0, self.addresses.1 + 2)
     }
 
     /// From now on nothing reaches the client: its address is somebody else's who is not there.
     fn lose_client(&self) {
         assert!(ip(&format!(
             "neigh replace {} lladdr 02:00:00:00:00:99 dev {} nud permanent",
-            Net::CLIENT,
+            self.client(),
             self.near
         )));
     }
@@ -283,7 +301,7 @@ fn who_vanishes_is_noticed() {
             "--log-level",
             "debug",
             "--host",
-            Net::SERVER,
+            &net.server(),
         ];
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("scenario.yaml"), abuse_support::SCENARIO).unwrap();
@@ -293,7 +311,7 @@ fn who_vanishes_is_noticed() {
     let silent = listening(&["--tcp-keepalive", "1s", "--write-timeout", "0"]);
     let busy = listening(&["--tcp-keepalive", "0", "--write-timeout", "2s"]);
     let visit = |server: &Started, path: &str| {
-        let url = format!("http://{}:{}{path}", Net::SERVER, server.port());
+        let url = format!("http://{}:{}{path}", &net.server(), server.port());
         let mut curl = Command::new("ip");
         curl.args([
             "netns",

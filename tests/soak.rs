@@ -44,7 +44,9 @@ fn streams_keep_to_their_script_memory_stays_flat_and_descriptors_come_back() {
         samples.take(&Figures::of(world.pid()));
     }
     world.stop();
-    all.into_iter().for_each(|life| life.join().unwrap());
+    // All of them, or the server would outlive a failure.
+    let ended: Vec<_> = all.into_iter().map(|life| life.join()).collect();
+    assert!(ended.iter().all(Result::is_ok), "a life panicked");
     // All clients have left: the server notices, and nothing of them stays.
     let after = figures::settled(world.pid(), &idle, Duration::from_secs(20));
     let verdict = samples.verdict();

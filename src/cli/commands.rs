@@ -125,7 +125,7 @@ pub(super) fn schema() -> u8 {
 pub(super) fn load(args: LoadArgs) -> u8 {
     let json = args.json;
     // Before the run, which may take long.
-    let picture = match args.svg.as_ref().map(Picture::create).transpose() {
+    let picture = match args.svg.clone().map(Picture::create).transpose() {
         Ok(picture) => picture,
         Err(error) => return usage(error),
     };
@@ -155,8 +155,7 @@ struct Picture {
 }
 
 impl Picture {
-    fn create(path: &PathBuf) -> Result<Picture, String> {
-        let path = path.clone();
+    fn create(path: PathBuf) -> Result<Picture, String> {
         match std::fs::File::create(&path) {
             Ok(file) => Ok(Picture { path, file }),
             Err(error) => Err(format!("{} cannot be written: {error}", path.display())),

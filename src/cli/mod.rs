@@ -65,7 +65,8 @@ Examples:
 const LOAD_EXAMPLES: &str = "\
 Examples:
   mock-sse load http://localhost:4043/sse --streams 500 --for 20s
-  mock-sse load http://localhost:4043/post --publish http://localhost:4043/post --rate 100 --messages 1000";
+  mock-sse load http://localhost:4043/post --publish http://localhost:4043/post --rate 100 --messages 1000
+  mock-sse load http://localhost:4043/sub --publish http://localhost:4043/pub --publishers 100 --svg load.svg";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

@@ -131,19 +131,23 @@ impl Performance {
         events: u64,
         due: Duration,
     ) -> Result<(), Stop> {
-        self.restless.0 = 0;
-        let length = frame.len() as u64;
         if self.outlet.is_some() {
             self.write_through(sink, &frame, events, due).await?;
         } else {
             self.put(sink, &frame).await?;
         }
-        self.live.wrote(events, length);
+        self.written(&frame, events);
+        Ok(())
+    }
+
+    /// A frame has been written, and so many events with it.
+    pub(super) fn written(&mut self, frame: &Frame, events: u64) {
+        self.restless.0 = 0;
+        self.live.wrote(events, frame.len() as u64);
         let whole = self.outlet.as_ref().is_none_or(|outlet| outlet.is_coded());
         // Otherwise the pieces have been told as they were written.
         self.tell(if whole { frame.as_bytes() } else { &[] }, events);
         self.wrote = self.worker.clock().now();
-        Ok(())
     }
 
     /// Tells what a client has got, as it was before it was compressed.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,20 +92,19 @@ impl MemorySink {
         self.shared.filled.notified().await;
     }
 
-    fn poll_put(
-        &self,
-        cx: &Context<'_>,
-        bytes: impl FnOnce() -> Bytes,
-        announced: Option<usize>,
-    ) -> Poll<()> {
+    fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
         let mut inside = self.inside();
-        if inside.is_full() {
-            inside.writer = Some(cx.waker().clone());
-            drop(inside);
-            self.shared.filled.notify_one();
-            return Poll::Pending;
+        if !inside.is_full() {
+            return Poll::Ready(());
         }
-        let bytes = bytes();
+        inside.writer = Some(cx.waker().clone());
+        drop(inside);
+        self.shared.filled.notify_one();
+        Poll::Pending
+    }
+
+    fn put(&self, bytes: Bytes, announced: Option<usize>) {
+        let mut inside = self.inside();
         inside.bytes += bytes.len();
         inside.writes.push_back(Written {
             at: self.shared.clock.now(),
@@ -113,7 +112,6 @@ impl MemorySink {
             bytes,
             announced,
         });
-        Poll::Ready(())
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -128,18 +126,18 @@ impl Inside {
 }
 
 impl Sink for MemorySink {
+    /// Each frame counts as a write: it is a chunk of its own wherever it is sent.
     fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>> {
-        let bytes = || match frames {
-            [frame] => frame.body(),
-            frames => frames.iter().flat_map(|frame| frame.body()).collect(),
-        };
-        self.poll_put(cx, bytes, None).map(Ok)
+        ready!(self.poll_room(cx));
+        frames.iter().for_each(|frame| self.put(frame.body(), None));
+        Poll::Ready(Ok(()))
     }
 
     async fn write_part(&mut self, frame: &Frame, bytes: usize) -> Result<(), Gone> {
         let part = frame.body().slice(..bytes.min(frame.len()));
         let announced = (part.len() < frame.len()).then_some(frame.len());
-        poll_fn(|cx| self.poll_put(cx, || part.clone(), announced)).await;
+        poll_fn(|cx| self.poll_room(cx)).await;
+        self.put(part, announced);
         Ok(())
     }
 
@@ -179,7 +177,8 @@ mod tests {
             announced,
         };
         let expected = [
-            written(0, Source::Event, b"data: a\n\ndata: b\n\n", None),
+            written(0, Source::Event, b"data: a\n\n", None),
+            written(0, Source::Event, b"data: b\n\n", None),
             written(1, Source::Raw, b"data", Some(9)),
             written(1, Source::Raw, b"data: a\n\n", None),
         ];

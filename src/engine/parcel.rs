@@ -25,6 +25,10 @@ pub(super) struct Parcels {
 #[derive(Debug, Default)]
 struct Waiting {
     /// Into most streams nothing is ever handed in.
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer instead of four words, and mostly there is none"
+    )]
     parcels: Option<Box<VecDeque<Parcel>>>,
     closed: bool,
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 
-use super::connections::{Order, Registered};
+use super::connections::Registered;
 use super::outcome::{NotBegun, Outcome, Stop, failed};
 use super::outlet::{Blow, Outlet};
 use super::rest::Woken;
@@ -15,7 +15,6 @@ use super::stage::Stage;
 use super::waits::{Came, Waits};
 use super::witness::Witnessed;
 use crate::clock::Worker;
-use crate::name::printable;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
 use crate::topic::{Message, Messages};
@@ -47,12 +46,6 @@ pub struct Performance {
     pub(super) rests_until: Option<Duration>,
     /// Messages that are being passed on.
     pub(super) passing: Messages,
-}
-
-impl Drop for Performance {
-    fn drop(&mut self) {
-        self.conclude();
-    }
 }
 
 /// Why a stream is cut that cannot go on where it stopped.
@@ -97,7 +90,7 @@ impl Performance {
     }
 
     /// Subscribes if a topic comes next, before what precedes it is written.
-    fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
+    pub(super) fn subscribe_ahead(&mut self, elapsed: Duration) -> Result<(), String> {
         while let Some(cue) = self.plan.follow_ahead(elapsed) {
             match cue {
                 Cue::Follow(branch, what) => self.subscribe(branch, what)?,
@@ -138,74 +131,6 @@ impl Performance {
         }
     }
 
-    /// Comes to the end.
-    async fn close<S: Sink>(&mut self, stop: Stop, sink: &mut S) -> Outcome {
-        let mut outcome = match stop {
-            Stop::Over(outcome) => outcome,
-            Stop::Gone => Outcome::Left,
-            Stop::Order(Order::End(end)) => Outcome::Ordered(end),
-            Stop::Order(Order::Shutdown) => self.say_farewell(sink).await,
-        };
-        if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
-            outcome = self.let_go(sink).await.err().unwrap_or(outcome);
-        }
-        // While the clock still waits for it.
-        if let Some(witnessed) = &self.witnessed {
-            witnessed.finished(&outcome);
-        }
-        outcome
-    }
-
-    /// The last event when the server stops; not in the middle of another, nor where the length of
-    /// the body has been announced.
-    async fn say_farewell<S: Sink>(&mut self, sink: &mut S) -> Outcome {
-        let severed = self.outlet.as_ref().is_some_and(|outlet| outlet.is_severed());
-        let open = !self.plan.is_mid_event() && !severed && !self.sized;
-        let Some(frame) = self.stage.farewell.clone().filter(|_| open) else {
-            return Outcome::Shutdown;
-        };
-        let now = self.worker.clock().now();
-        match self.write(sink, frame, 1, now).await {
-            Ok(()) => Outcome::Shutdown,
-            Err(_) => Outcome::Left,
-        }
-    }
-
-    /// What the script does in the end, whatever ended the stream; once.
-    fn conclude(&mut self) {
-        // It is no longer among those that are open, nor among its topics' followers.
-        self.live.leave();
-        self.waits = Waits::default();
-        let elapsed = self.elapsed();
-        if !self.plan.conclude(elapsed) {
-            return;
-        }
-        let scenario = self.plan.scenario().clone();
-        loop {
-            let failed = match self.plan.next(Duration::MAX) {
-                Cue::Publish(all) => {
-                    let published = self.stage.publish(&scenario, all);
-                    published.err().map(|error| error.to_string())
-                }
-                Cue::Set(setting) => {
-                    let set = self.stage.set(&scenario, &setting);
-                    set.err().map(|error| error.to_string())
-                }
-                Cue::Signal(name) => {
-                    self.stage.board.signal(&name);
-                    None
-                }
-                Cue::Fail(why) => Some(why),
-                Cue::Wait(_) => None,
-                _ => break,
-            };
-            if let Some(why) = failed {
-                tracing::warn!("`finally` could not go on: {}", printable(&why));
-                break;
-            }
-        }
-    }
-
     /// Does what is due, until there is nothing to do but to rest: until when.
     async fn go_on<S: Sink>(&mut self, mut woken: Woken, sink: &mut S) -> Result<Option<Duration>, Stop> {
         loop {
@@ -213,6 +138,15 @@ impl Performance {
                 Woken::Came(came) => self.receive(came, sink).await?,
                 Woken::Beat => self.beat(sink).await?,
                 Woken::Due => {}
+                Woken::Cue(cue) => {
+                    if let Next::Rest(due) = self.carry_out(*cue, sink).await? {
+                        return Ok(due);
+                    }
+                }
+                Woken::Sending(write, due, subscribed) => {
+                    self.deliver(write, due, sink).await?;
+                    subscribed.map_err(failed)?;
+                }
                 Woken::ToWait => {
                     woken = self.wait(sink).await?;
                     continue;
@@ -270,8 +204,13 @@ impl Performance {
                 return Ok(Next::Step);
             }
         }
-        match self.plan.next(elapsed) {
-            Cue::Wait(due) if due <= elapsed => {}
+        let cue = self.plan.next(elapsed);
+        self.carry_out(cue, sink).await
+    }
+
+    async fn carry_out<S: Sink>(&mut self, cue: Cue, sink: &mut S) -> Result<Next, Stop> {
+        match cue {
+            Cue::Wait(due) if due <= self.elapsed() => {}
             Cue::Wait(due) => return Ok(Next::Rest(Some(self.began + due))),
             Cue::Idle => {
                 self.forget();
@@ -341,10 +280,16 @@ impl Performance {
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
         let due = self.began + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
+        self.deliver(write, due, sink).await?;
+        subscribed.map_err(failed)
+    }
+
+    /// Writes a step that was due at this time of the clock.
+    async fn deliver<S: Sink>(&mut self, write: Write, due: Duration, sink: &mut S) -> Result<(), Stop> {
         sink.about(write.source);
         self.write(sink, write.frame, write.events, due).await?;
         self.quiet_since(due);
-        subscribed.map_err(failed)
+        Ok(())
     }
 
     /// A script that is behind its schedule never waits: what others wait for has its turn between

@@ -7,11 +7,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::connections::LiveConnection;
-use super::outcome::Stop;
+use super::outcome::{Stop, failed};
 use super::player::Performance;
 use super::sink::Sink;
 use super::waits::{BATCH, Came, Waits};
-use crate::plan::Source;
+use crate::plan::{Cue, Source, Write};
 use crate::topic::Messages;
 
 /// What ends a rest.
@@ -22,6 +22,11 @@ pub(super) enum Woken {
     Beat,
     /// It is time for what is due.
     Due,
+    /// A cue of the script is to be carried out.
+    Cue(Box<Cue>),
+    /// A write has begun, due at this time of the clock; and whether the topic behind it could be
+    /// subscribed to.
+    Sending(Write, Duration, Result<(), String>),
     /// There is something to wait for that the rest knows nothing of.
     ToWait,
 }
@@ -45,6 +50,11 @@ impl Performance {
         loop {
             if !self.passing.is_empty() {
                 ready!(self.poll_pass_on(cx, sink))?;
+                // Where there is always another message nobody would look at the time.
+                let (until, _) = self.alarm(self.rests_until);
+                if until.is_some_and(|until| until <= self.wrote) {
+                    return Poll::Ready(Ok(Woken::Due));
+                }
             }
             if !self.is_simple() {
                 return Poll::Ready(Ok(Woken::ToWait));
@@ -63,9 +73,51 @@ impl Performance {
                 Some(Heard::Came(came)) => return Poll::Ready(Ok(Woken::Came(came))),
                 Some(Heard::Stop(stop)) => return Poll::Ready(Err(stop)),
                 None if beats => return Poll::Ready(Ok(Woken::Beat)),
+                None if self.is_plain() => {
+                    if let Some(woken) = self.poll_script(cx, sink)? {
+                        return Poll::Ready(Ok(woken));
+                    }
+                }
                 None => return Poll::Ready(Ok(Woken::Due)),
             }
         }
+    }
+
+    /// Whether nothing stands between the script and its client, and nothing is half done.
+    fn is_plain(&self) -> bool {
+        self.outlet.is_none() && !self.held && self.waits.is_empty() && !self.plan.is_mid_event()
+    }
+
+    /// Sends what is due, as long as that is all there is to do; `None`: until what comes next is due.
+    /// What comes up else is done by the work.
+    fn poll_script<S: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut S) -> Result<Option<Woken>, Stop> {
+        for _ in 0..BATCH {
+            let elapsed = self.elapsed();
+            match self.plan.next(elapsed) {
+                Cue::Wait(due) if due > elapsed => {
+                    self.rests_until = Some(self.began + due);
+                    return Ok(None);
+                }
+                Cue::Send(write) => {
+                    let due = self.began + self.plan.due();
+                    let subscribed = self.subscribe_ahead(elapsed);
+                    sink.about(write.source);
+                    match sink.poll_write(cx, &[&write.frame]) {
+                        Poll::Ready(written) => written?,
+                        Poll::Pending => return Ok(Some(Woken::Sending(write, due, subscribed))),
+                    }
+                    self.written(&write.frame, write.events);
+                    self.quiet_since(due);
+                    subscribed.map_err(failed)?;
+                    if !self.is_plain() {
+                        return Ok(Some(Woken::Due));
+                    }
+                }
+                cue => return Ok(Some(Woken::Cue(Box::new(cue)))),
+            }
+        }
+        // Others have their turn.
+        Ok(Some(Woken::Due))
     }
 
     /// Waits for all there may be to wait for.

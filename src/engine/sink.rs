@@ -13,7 +13,7 @@ pub struct Gone;
 
 /// One open response body. A write is acknowledged once the transport has taken all of it.
 pub trait Sink: Send {
-    /// Writes the frames as one write and flushes it: ready once the transport has taken all of it. Until
+    /// Writes the frames, each a chunk of its own, at once and flushes them: ready once the transport has taken all. Until
     /// then it is to be called again with the same frames, and nothing else may be written.
     fn poll_write(&mut self, cx: &mut Context<'_>, frames: &[&Frame]) -> Poll<Result<(), Gone>>;
 

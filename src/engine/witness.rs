@@ -1,6 +1,5 @@
 //! What is seen of clients: every request goes into the journal, and before the judge.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,14 +37,9 @@ pub(super) struct Visitor<'a> {
 
 /// One request, as it is served. Whoever drops the last of it without an end leaves it open.
 #[derive(Debug, Clone)]
-pub struct Witnessed(Arc<Case>);
-
-#[derive(Debug)]
-struct Case {
+pub struct Witnessed {
     witness: Arc<Witness>,
     record: Record,
-    /// When the last event was written, in nanoseconds of the clock, and one more; 0: none was.
-    last_event: AtomicU64,
 }
 
 impl Witness {
@@ -74,11 +68,10 @@ impl Witness {
         let record = self
             .journal
             .arrived(request, self.clock.now(), self.clock.wall_ms());
-        Witnessed(Arc::new(Case {
+        Witnessed {
             witness: self.clone(),
             record,
-            last_event: AtomicU64::new(0),
-        }))
+        }
     }
 
     /// What is known by now; `last`: nothing more is waited for, so that what is open has failed.
@@ -144,7 +137,7 @@ impl Witnessed {
         scope: &RequestScope,
         moment: Moment,
     ) {
-        let Case { witness, record, .. } = &*self.0;
+        let Witnessed { witness, record } = self;
         if let Some(visitor) = visitor {
             record.matched(&Matched {
                 endpoint: visitor.endpoint.shown_key().to_owned(),
@@ -169,7 +162,7 @@ impl Witnessed {
 
     /// The head goes out; a plain answer is over with that.
     pub fn answered(&self, head: &Head, stream: bool) {
-        let Case { witness, record, .. } = &*self.0;
+        let Witnessed { witness, record } = self;
         let at = witness.clock.now();
         record.answered(at, Some(head.status), stream);
         let retry_after = head.get("retry-after").and_then(|value| seconds(value));
@@ -184,34 +177,30 @@ impl Witnessed {
 
     /// The request.
     pub fn request(&self) -> Request {
-        self.0.record.entry().request()
+        self.record.entry().request()
     }
 
     /// There will be no head.
     pub fn unanswered(&self) {
-        self.0.record.answered(self.0.witness.clock.now(), None, false);
+        self.record.answered(self.witness.clock.now(), None, false);
     }
 
     /// Bytes of the body were written, as they are before any coding, with so many events among them.
     pub(super) fn wrote(&self, bytes: &[u8], events: u64) {
-        self.0.record.wrote(bytes);
-        if events > 0 {
-            let now = self.0.witness.clock.now().as_nanos() as u64;
-            self.0.last_event.store(now + 1, Relaxed);
-        }
+        let now = (events > 0).then(|| self.witness.clock.now());
+        self.record.wrote(bytes, now);
     }
 
     /// Messages of a topic were written, each an event, at this time of the clock.
     pub(super) fn relayed(&self, messages: &[Arc<Message>], now: Duration) {
         let pieces = messages.iter();
         let pieces = pieces.map(|message| (message.frame.as_bytes(), message.digest.as_ref()));
-        self.0.record.wrote_digested(pieces);
-        self.0.last_event.store(now.as_nanos() as u64 + 1, Relaxed);
+        self.record.wrote_digested(pieces, now);
     }
 
     /// The stream stays open, but there is nothing more to send.
     pub(super) fn silent(&self) {
-        let (witness, number) = (&self.0.witness, self.0.record.number());
+        let (witness, number) = (&self.witness, self.record.number());
         let (now, last) = (witness.clock.now(), self.last_event());
         witness.tell(|judge| judge.silent(number, now, last));
     }
@@ -232,7 +221,7 @@ impl Witnessed {
 
     /// The connection has ended, or the request was never answered.
     pub fn ended(&self, ended: Ended) {
-        let Case { witness, record, .. } = &*self.0;
+        let Witnessed { witness, record } = self;
         let at = witness.clock.now();
         let by = ended.by;
         // Whoever served it tells it again when its connection is done with.
@@ -250,8 +239,7 @@ impl Witnessed {
     }
 
     fn last_event(&self) -> Option<Duration> {
-        let nanos = self.0.last_event.load(Relaxed).checked_sub(1)?;
-        Some(Duration::from_nanos(nanos))
+        self.record.entry().last_event()
     }
 }
 

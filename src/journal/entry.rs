@@ -17,7 +17,9 @@ const BESIDES: usize = size_of::<Entry>() + 128;
 
 /// A request. What is known when it comes stays as it is; the rest is asked for.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Entry {
+    progress: Mutex<Progress>,
     /// From 1, in order of arrival.
     pub number: u64,
     /// When it came, on the session's clock.
@@ -28,7 +30,6 @@ pub struct Entry {
     request: Packed,
     /// How many bytes its body had.
     pub body_bytes: usize,
-    progress: Mutex<Progress>,
 }
 
 /// What answers a request.
@@ -104,13 +105,17 @@ pub enum By {
     Failure,
 }
 
+/// What is told of it. What changes with every event stands together in front.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Progress {
+    pub(super) tally: Tally,
+    /// When the last event was written.
+    pub(super) last_event: Option<Duration>,
+    pub(super) ended: Option<Box<(Duration, Ended)>>,
     pub(super) matched: Option<Box<Matched>>,
     pub(super) gap: Option<Duration>,
     pub(super) answered: Option<Answered>,
-    pub(super) ended: Option<Box<(Duration, Ended)>>,
-    pub(super) tally: Tally,
 }
 
 impl Entry {
@@ -146,7 +151,7 @@ impl Entry {
 
     /// About how many bytes of memory it takes as it came.
     pub(super) fn size(&self) -> usize {
-        BESIDES + self.request.len()
+        BESIDES + self.request.size()
     }
 
     /// What happens to it. Nothing else is locked by whoever holds this.
@@ -173,6 +178,11 @@ impl Entry {
     /// What its stream has sent until now; all 0 without a stream.
     pub fn sent(&self) -> Sent {
         self.progress().tally.sent()
+    }
+
+    /// When the last event of its stream was written, on the session's clock.
+    pub fn last_event(&self) -> Option<Duration> {
+        self.progress().last_event
     }
 
     /// When and how it ended; `None` while it is open.

@@ -65,16 +65,24 @@ impl Record {
 
     /// Bytes of a stream's body were written, in order, as they are before any content coding. What
     /// comes after the end does not count. Takes no lock but the entry's own.
-    pub fn wrote(&self, bytes: &[u8]) {
+    ///
+    /// `event`: when, on the session's clock, if an event ends in them.
+    pub fn wrote(&self, bytes: &[u8], event: Option<Duration>) {
         let mut progress = self.entry.progress();
+        progress.last_event = event.or(progress.last_event);
         if progress.ended.is_none() {
             progress.tally.feed(bytes);
         }
     }
 
-    /// The same for pieces of which it is known what they are.
-    pub fn wrote_digested<'p>(&self, pieces: impl Iterator<Item = (&'p [u8], Option<&'p Digest>)>) {
+    /// The same for events of which it is known what they are.
+    pub fn wrote_digested<'p>(
+        &self,
+        pieces: impl Iterator<Item = (&'p [u8], Option<&'p Digest>)>,
+        now: Duration,
+    ) {
         let mut progress = self.entry.progress();
+        progress.last_event = Some(now);
         if progress.ended.is_none() {
             pieces.for_each(|(bytes, digest)| progress.tally.feed_digested(bytes, digest));
         }

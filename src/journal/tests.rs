@@ -50,7 +50,7 @@ fn the_oldest_that_have_ended_go_first_and_numbers_go_on() {
     }
     assert!(journal.entry(1).is_none() && journal.entry(4).is_some());
     // It can still be written on.
-    records[0].wrote(b"data: a\n\n");
+    records[0].wrote(b"data: a\n\n", None);
     records[0].ended(ms(6), script_end());
     assert_eq!((records[0].entry().sent().events, all(&journal).len()), (1, 3));
 }
@@ -132,10 +132,10 @@ fn the_first_word_counts() {
     record.answered(ms(1), Some(200), true);
     record.answered(ms(2), Some(500), false);
     assert!(record.entry().is_open());
-    record.wrote(b"data: a\n");
-    record.wrote(b"\ndata: b\n\n");
+    record.wrote(b"data: a\n", None);
+    record.wrote(b"\ndata: b\n\n", None);
     assert!(record.ended(ms(3), Ended::new(How::Left, By::Client)));
-    record.wrote(b"data: c\n\n");
+    record.wrote(b"data: c\n\n", None);
     assert!(!record.ended(ms(4), script_end()), "the first counts");
     let entry = journal.entry(1).unwrap();
     assert_eq!(entry.matched(), Some(matched("GET /a", "x")));
@@ -278,7 +278,7 @@ fn changes_are_told_and_writes_are_not() {
     assert!(changed());
     record.answered(ms(0), Some(200), true);
     assert!(changed());
-    record.wrote(b"data: a\n\n");
+    record.wrote(b"data: a\n\n", None);
     assert!(!changed());
     record.ended(ms(0), script_end());
     assert!(changed());
@@ -309,7 +309,7 @@ fn the_last_id_counts_when_a_stream_has_ended() {
     let sizes = ["", "id: 1\n\n", "id: 12345\n\n"].map(|stream| {
         let record = arrive(&journal, 0);
         let before = journal.shelf().bytes;
-        record.wrote(stream.as_bytes());
+        record.wrote(stream.as_bytes(), None);
         record.ended(ms(0), script_end());
         journal.shelf().bytes - before
     });
@@ -329,7 +329,7 @@ fn many_may_write_at_once() {
                     let record = arrive(&journal, at);
                     record.matched(&matched("GET /a", "x"));
                     record.answered(ms(at), Some(200), true);
-                    record.wrote(b"data: a\n\n");
+                    record.wrote(b"data: a\n\n", None);
                     let seen = journal.entries(&Query::default());
                     assert!(seen.len() <= 10 && seen.is_sorted_by_key(|entry| entry.number));
                     record.ended(ms(at), script_end());

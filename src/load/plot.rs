@@ -216,7 +216,7 @@ fn plain(value: f64) -> String {
         return grouped(value.round() as u64);
     }
     let places = match value {
-        v if v >= 99.0 && v < 100.0 => 5,
+        v if (99.0..100.0).contains(&v) => 5,
         v if v >= 100.0 => 0,
         v if v >= 10.0 => 1,
         v if v >= 1.0 => 2,
@@ -234,7 +234,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -3,10 +3,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::board::{Board, Seen};
+use super::board::{Board, Seen, lock};
 use super::settings::{LoadSettings, Work};
 
 const BETWEEN: Duration = Duration::from_millis(200);
@@ -26,6 +26,13 @@ pub enum Phase {
 /// Draws while it is there.
 pub struct Progress {
     drawing: tokio::task::JoinHandle<()>,
+    terminal: Terminal,
+}
+
+/// Standard error. Once it is let go of, nobody draws on it any more.
+#[derive(Debug, Clone, Default)]
+struct Terminal {
+    left: Arc<Mutex<bool>>,
 }
 
 /// What is to be done in all.
@@ -44,6 +51,8 @@ impl Progress {
             return None;
         }
         let (whole, board) = (Whole::new(settings), board.clone());
+        let terminal = Terminal::default();
+        let shown = terminal.clone();
         let drawing = async move {
             let mut phase = (Phase::Connecting, Instant::now());
             loop {
@@ -52,11 +61,12 @@ impl Progress {
                 if seen.phase != phase.0 {
                     phase = (seen.phase, Instant::now());
                 }
-                draw(&line(&seen, whole, phase.1.elapsed()));
+                shown.draw(&line(&seen, whole, phase.1.elapsed()));
             }
         };
         Some(Self {
             drawing: tokio::spawn(drawing),
+            terminal,
         })
     }
 }
@@ -64,13 +74,25 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.drawing.abort();
-        draw("");
+        self.terminal.leave();
     }
 }
 
-/// Replaces the line. Nothing is to be done about a terminal that is gone.
-fn draw(line: &str) {
-    let _ = write!(io::stderr(), "\r\x1b[K{line}");
+impl Terminal {
+    /// Replaces the line. Nothing is to be done about a terminal that is gone.
+    fn draw(&self, line: &str) {
+        let left = lock(&self.left);
+        if !*left {
+            let _ = write!(io::stderr(), "\r\x1b[K{line}");
+        }
+    }
+
+    /// Takes the line away, for good: the task may still be drawing when it is told to stop.
+    fn leave(&self) {
+        let mut left = lock(&self.left);
+        let _ = write!(io::stderr(), "\r\x1b[K");
+        *left = true;
+    }
 }
 
 impl Whole {

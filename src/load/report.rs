@@ -96,13 +96,16 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// Processor time from the first message to the end, in steps of 10 ms.
+/// Processor time, from the first message to the end unless said, in steps of 10 ms.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CpuFigures {
     pub own_s: Option<f64>,
     pub own_us_per_delivery: Option<f64>,
     pub server_s: Option<f64>,
     pub server_us_per_delivery: Option<f64>,
+    /// While the streams were opened.
+    pub set_up_own_s: Option<f64>,
+    pub set_up_server_s: Option<f64>,
 }
 
 /// The server's proportional set size.
@@ -121,6 +124,8 @@ pub struct MemoryFigures {
 #[derive(Default)]
 pub(super) struct Facts {
     pub pss_before: Option<u64>,
+    pub set_up_own_s: Option<f64>,
+    pub set_up_server_s: Option<f64>,
     pub unsettled: u64,
     pub measured: Option<Measured>,
 }
@@ -292,6 +297,8 @@ fn cpu_figures(facts: &Facts, deliveries: u64) -> CpuFigures {
         own_us_per_delivery: each(own_s),
         server_s,
         server_us_per_delivery: each(server_s),
+        set_up_own_s: facts.set_up_own_s,
+        set_up_server_s: facts.set_up_server_s,
     }
 }
 

@@ -10,7 +10,7 @@ use super::process::{self, Process, Server};
 use super::progress::{Phase, Progress};
 use super::publishing::{Published, Publishing};
 use super::report::{Facts, LoadReport};
-use super::settings::{Listen, LoadSettings, Publish, Work};
+use super::settings::{Listen, LoadSettings, Publish, Way, Work};
 use super::streams::Streams;
 
 /// Rounds of warm-up messages before streams without any are given up.
@@ -37,11 +37,14 @@ pub async fn run(settings: LoadSettings) -> Result<LoadReport, LoadError> {
     let server = Server::new(&settings.server_pids)?;
     let board = Board::new(enough, publishers);
     let pss_before = server.pss_kib();
+    let cpu = (Process::Own.cpu_seconds(), server.cpu_seconds());
     let progress = Progress::begin(&settings, &board);
     let streams = Streams::open(&settings, &board).await?;
     let opened = streams.count.clone();
     let mut facts = Facts {
         pss_before,
+        set_up_own_s: spent(cpu.0, Process::Own.cpu_seconds()),
+        set_up_server_s: spent(cpu.1, server.cpu_seconds()),
         ..Facts::default()
     };
     if opened.opened > 0 {
@@ -87,7 +90,15 @@ fn check(settings: &LoadSettings) -> Result<(), LoadError> {
     if let Work::Publish(publish) = &settings.work {
         check_schedule(publish, settings.limit)?;
     }
-    process::make_room(settings.connections() as u64 + publishers as u64)
+    process::make_room((settings.connections() + publishers * files(settings)) as u64)
+}
+
+/// Open files of a publisher: its connection, or the pipes to and from its command.
+fn files(settings: &LoadSettings) -> usize {
+    match &settings.work {
+        Work::Publish(publish) if matches!(publish.way, Way::Command(_)) => 6,
+        _ => 1,
+    }
 }
 
 fn check_schedule(publish: &Publish, limit: Duration) -> Result<(), LoadError> {
@@ -194,13 +205,16 @@ pub struct Measured {
     pub pss_after: Option<u64>,
 }
 
+fn spent(before: Option<f64>, after: Option<f64>) -> Option<f64> {
+    Some(after? - before?)
+}
+
 async fn measure(board: &Board, server: &Server, work: impl Future<Output = Published>) -> Measured {
     let pss_open = server.pss_kib();
     let (own, theirs) = (Process::Own.cpu_seconds(), server.cpu_seconds());
     let (began, began_ns) = (Instant::now(), board.clock.now_ns());
     let published = work.await;
     let took = began.elapsed();
-    let spent = |before: Option<f64>, after: Option<f64>| Some(after? - before?);
     Measured {
         published,
         run_began_ns: board.clock.began_ns,

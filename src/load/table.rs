@@ -34,6 +34,13 @@ impl Display for LoadReport {
             "set-up",
             format_args!("{set_up_s:.3} s, {connections} connections, {connections_per_s:.0}/s"),
         )?;
+        if let (Some(server), Some(own)) = (self.cpu.set_up_server_s, self.cpu.set_up_own_s) {
+            row(
+                f,
+                "set-up CPU",
+                format_args!("server {server:.2} s, own {own:.2} s"),
+            )?;
+        }
         if let Some(p) = &self.published {
             let (accepted, failed, rate) = (p.accepted, p.failed, p.messages_per_s);
             row(

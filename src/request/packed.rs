@@ -9,8 +9,8 @@ use super::{Request, Version};
 /// A request whose texts and bytes lie in one piece.
 #[derive(Debug)]
 pub struct Packed {
-    /// Method, path, query (if there is one), session, then the names and values of the headers, then the
-    /// body, each behind its length; lengths are in [LEB128](https://en.wikipedia.org/wiki/LEB128).
+    /// Method, path, query (if there is one), session, then the body, then the names and values of
+    /// the headers, each behind its length; lengths are in [LEB128](https://en.wikipedia.org/wiki/LEB128).
     texts: Box<[u8]>,
     peer: SocketAddr,
     version: Version,
@@ -75,7 +75,7 @@ impl Packed {
     }
 
     /// Bytes of its texts.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.texts.len()
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         let check = |request: &Request| {
             let packed = Packed::of(request);
             assert_eq!(&packed.unpack(), request);
-            assert_eq!(packed.texts.len(), packed.len());
+            assert_eq!(packed.texts.len(), packed.size());
         };
         check(&request);
         request.query = Some(String::new());

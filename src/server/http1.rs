@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::coop::has_budget_remaining;
 
 use super::{
     head::{Bounds, Shape},
@@ -28,10 +29,16 @@ const BATCH: usize = 16;
 pub struct Http1Sink {
     io: Io,
     /// What was read beyond the request.
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer instead of three words, and mostly there is none"
+    )]
     leftover: Option<Box<Vec<u8>>>,
     shape: Shape,
     /// Bytes of the write under way that the system has taken.
     written: usize,
+    /// The task is woken once the client says something.
+    listens: bool,
 }
 
 /// The socket after a clean end, with what was read beyond the request.
@@ -47,6 +54,7 @@ impl Http1Sink {
             leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
             shape,
             written: 0,
+            listens: false,
         }
     }
 
@@ -167,12 +175,21 @@ impl Sink for Http1Sink {
 
     /// Ready once the client has closed its side or the connection broke.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Asked at every message: whoever listens already need not say so again.
+        if self.listens && !self.io.is_readable() {
+            return Poll::Pending;
+        }
         loop {
             let mut bytes = [0; 512];
             let mut buf = ReadBuf::new(&mut bytes);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
-                _ => return Poll::Ready(()),
+            match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.keep(buf.filled()),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    // Without a budget nobody listens: the task is only called again.
+                    self.listens = has_budget_remaining();
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
     time::timeout,
 };
@@ -40,6 +40,11 @@ impl Io {
     /// Whether the connection is encrypted.
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Io::Tls(_))
+    }
+
+    /// Whether there may be something to read, as far as is known without asking the system.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.tcp().try_io(Interest::READABLE, || Ok(())).is_ok()
     }
 
     /// Makes the coming drop send RST. What is still unsent is lost.

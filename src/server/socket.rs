@@ -14,11 +14,11 @@ use super::ServerConfig;
 const PROBES: u32 = 4;
 /// The longest silence that Linux takes.
 const LONGEST_SILENCE: Duration = Duration::from_secs(32_767);
-/// What the system takes of us before it has sent it. Its own bound is some MB for a client that has read
-/// fast before: so much would lie there for one that reads no more, and a slow one would make room so
-/// seldom that it looked like one that takes nothing.
+/// What the system takes of us before it has sent it. Its own bound is several MB: so much would lie there
+/// for a client that reads no more, and a slow one would make room so seldom that it looked like one that
+/// takes nothing. Much less would not do: a test with one thread moves the clock first, and reads then.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 * 1024;
+const UNSENT: u32 = 1 << 20;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Prepares a socket that is about to listen. What a system lacks is left out.

@@ -90,10 +90,31 @@ impl Patience {
             return Poll::Pending;
         }
         ready!(self.alarm.poll_over(cx, self.due));
-        tracing::debug!("an HTTP/2 stream is reset: its client took nothing for too long");
+        tracing::info!(
+            "a client left the window of an HTTP/2 stream shut: it is reset (see --write-timeout)"
+        );
         if let Some(lifeline) = &self.lifeline {
             lifeline.cut();
         }
         Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_small_write_behind_a_large_one_waits_no_longer_than_its_own_time() {
+        let mut patience = Patience::new(Some(Duration::from_millis(100)));
+        // For hours; it is taken after a moment.
+        patience.begin(1 << 30);
+        assert!(poll_fn(|cx| Poll::Ready(patience.poll_over(cx).is_pending())).await);
+        patience.begin(10);
+        let over = poll_fn(|cx| patience.poll_over(cx));
+        let over = tokio::time::timeout(Duration::from_secs(60), over).await;
+        assert!(over.is_ok());
     }
 }

@@ -56,7 +56,12 @@ impl Tcp {
         }
         // What waits is of no use to a client that took nothing: it is told so by a reset.
         let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
-        tracing::debug!("a client took nothing for {longest:?}: its connection is reset");
+        let client = self
+            .socket
+            .peer_addr()
+            .map_or_else(|e| e.to_string(), |a| a.to_string());
+        let time = crate::scenario::duration::format(longest);
+        tracing::info!("{client} took nothing for {time}: the connection is reset (see --write-timeout)");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -74,6 +79,9 @@ impl Alarm {
     /// Ready once this time has come.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() > due {
+            timer.as_mut().reset(due);
+        }
         while timer.as_mut().poll(cx).is_ready() {
             if Instant::now() >= due {
                 return Poll::Ready(());

@@ -132,22 +132,27 @@ impl Topics {
         counted: bool,
     ) -> Result<(Arc<Message>, usize), PublishError> {
         // Encoded before the lock is taken, where that is possible.
-        let ready = (!counted).then(|| Frame::new(&encode(&event, &Style::STANDARD)));
+        let made = |event: &Event| {
+            let frame = Frame::new(&encode(event, &Style::STANDARD));
+            let digest = Digest::of(frame.as_bytes());
+            (frame, digest)
+        };
+        let ready = (!counted).then(|| made(&event));
         let mut world = lock(&self.shared.world);
         let topic = world.topic(name)?;
         let number = topic.log.count + 1;
-        let frame = ready.unwrap_or_else(|| {
+        let (frame, digest) = ready.unwrap_or_else(|| {
             event.id = Some(number.to_string().into());
-            Frame::new(&encode(&event, &Style::STANDARD))
+            made(&event)
         });
         let message = Arc::new(Message {
             topic: topic.name.clone(),
             number,
             stamp: self.shared.board.next_stamp(),
             at: self.shared.clock.now(),
-            digest: Digest::of(frame.as_bytes()),
             event,
             frame,
+            digest,
         });
         let before = topic.log.weight();
         topic.log.add(message.clone(), &rules.history);

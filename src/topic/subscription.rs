@@ -19,6 +19,10 @@ pub struct Subscription {
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: Arc<Inbox>,
     /// Of most there is none.
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer instead of four words, and mostly there is none"
+    )]
     pub(super) backlog: Option<Box<VecDeque<Arc<Message>>>>,
     pub(super) gap: Option<Gap>,
     /// Work on the clock that is to be given back when the message taken last has been dealt with.

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -12,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, rustls};
 
 /// What the server does wrong. Numbers are those of messages, or of events.
@@ -32,8 +30,8 @@ pub enum Fault {
     Status(u16),
     Html,
     NoAnswer,
-    /// Connections are closed that are silent for so long before a request.
-    Impatient(Duration),
+    /// A connection is closed behind its first answer, which does not say so.
+    OneAnswer,
     RefusePublish,
     /// So many events at once on every stream.
     Greet(u64),
@@ -151,12 +149,7 @@ async fn http1<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, state: Arc<State>
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            let patience = match state.fault {
-                Fault::Impatient(patience) => patience,
-                _ => Duration::MAX,
-            };
-            let reading = timeout(patience, wire.read_buf(&mut bytes));
-            if reading.await.ok()?.ok()? == 0 {
+            if wire.read_buf(&mut bytes).await.ok()? == 0 {
                 return None;
             }
             continue;
@@ -180,6 +173,9 @@ async fn http1<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, state: Arc<State>
             false => b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
         };
         wire.write_all(answer).await.ok()?;
+        if matches!(state.fault, Fault::OneAnswer) {
+            return None;
+        }
         bytes.clear();
     }
 }

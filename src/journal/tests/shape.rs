@@ -28,14 +28,10 @@ fn shown() -> Record {
     };
     before.matched(&matched);
     before.ended(ms(5), script_end());
-    let record = journal.arrived(
-        &request.clone().into(),
-        Duration::from_nanos(3_005_500_900),
-        1_767_225_600_000,
-    );
+    let record = journal.arrived(&request, Duration::from_nanos(3_005_500_900), 1_767_225_600_000);
     record.matched(&matched);
     record.answered(ms(3006), Some(200), true);
-    record.wrote(b"retry: 2000\n: hi\nid: 3\ndata: a\n\n");
+    record.wrote(b"retry: 2000\n: hi\nid: 3\ndata: a\n\n", None);
     record.ended(ms(4000), Ended::because(How::Cut, By::Failure, "no abc"));
     record
 }
