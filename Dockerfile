@@ -13,14 +13,15 @@ COPY . .
 # The caches keep crates and their builds. The sources are touched because cargo goes by time stamps,
 # and these may be older than a cached build of other sources. The certificates' folder is as open as
 # /tmp: with --user, it is another user than the image's who makes them. Where crates lie must not be
-# seen in the binary; what it is made of is told beside it (CycloneDX).
+# seen in the binary; what it is made of is told beside it (CycloneDX). Packed relocations need musl 1.2.4, which
+# Rust brings along from 1.93 on.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \
     [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"; \
     touch build.rs src/*.rs; \
-    export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-/usr/local/cargo}=/cargo"; \
+    export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-/usr/local/cargo}=/cargo -Clink-arg=-Wl,-z,pack-relative-relocs"; \
     cargo build --locked --release --target "$target" --target-dir target --bin mock-sse; \
     mkdir -p /image/bin /image/volumes/certs; \
     cp "target/$target/release/mock-sse" /image/bin/; \
