@@ -111,7 +111,6 @@ fn from_json<T: DeserializeOwned>(json: Json) -> Result<T, serde_json::Error> {
 }
 
 #[cfg(test)]
-
 impl JsonSchema for EventWishes {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "EventWishes".into()
@@ -137,7 +136,6 @@ impl<'de> Deserialize<'de> for Word {
 }
 
 #[cfg(test)]
-
 impl JsonSchema for Word {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Word".into()

@@ -72,7 +72,6 @@ pub struct Entries {
 pub struct Shown(pub Json);
 
 #[cfg(test)]
-
 impl JsonSchema for Shown {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Entry".into()

@@ -28,7 +28,6 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 #[cfg(test)]
-
 impl JsonSchema for Time {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Time".into()

@@ -109,7 +109,6 @@ impl FromNode for TurnOrTextFile {
 }
 
 #[cfg(test)]
-
 impl JsonSchema for TurnOrTextFile {
     fn inline_schema() -> bool {
         true
@@ -169,7 +168,6 @@ fn text(node: &Node, text: String) -> Node {
 }
 
 #[cfg(test)]
-
 impl JsonSchema for PiecesFile {
     fn inline_schema() -> bool {
         true
@@ -220,7 +218,6 @@ fn reply(node: &Node, errors: &mut Vec<Diagnostic>) -> Option<ReplyFile> {
 }
 
 #[cfg(test)]
-
 impl<A: Api> JsonSchema for PresetFile<A> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "PresetFile".into()

@@ -25,7 +25,6 @@ impl Answered for Forgotten {}
 struct Judgement;
 
 #[cfg(test)]
-
 impl JsonSchema for Judgement {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Verdict".into()
