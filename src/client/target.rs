@@ -38,12 +38,14 @@ impl Target {
         }
         let host = authority.host();
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        // A query may follow the host at once (RFC 3986 §3.3); a request has a path in any case.
+        let root = if path.starts_with('/') { "" } else { "/" };
         Ok(Self {
             tls,
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             authority: authority.to_string(),
-            path: path.to_owned(),
+            path: format!("{root}{path}"),
         })
     }
 
@@ -70,6 +72,7 @@ mod tests {
                 "/sse?a=b",
             ),
             ("https://localhost", true, "localhost", 443, "localhost", "/"),
+            ("http://h?a=b", false, "h", 80, "h", "/?a=b"),
             ("http://[::1]:80/x", false, "::1", 80, "[::1]:80", "/x"),
         ] {
             let target = Target::parse(url).unwrap();
