@@ -9,14 +9,21 @@ mod worker;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::tick::Tick;
 pub use worker::Worker;
+
+/// How long the process has been running, about: real time, whatever clocks do.
+pub fn uptime() -> Tick {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed().into()
+}
 
 /// How a clock's time passes.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -196,6 +196,7 @@ pub mod spelling;
 pub mod state;
 pub mod testing;
 pub mod text;
+pub mod tick;
 pub mod topic;
 pub mod watch;
 pub mod wire;

@@ -162,6 +162,25 @@ impl Reloader {
     }
 }
 
+/// Waits for the end of a save that has begun: further notices within the quiet time belong to it. Whoever
+/// wishes for a look meanwhile gets it at once.
+async fn saved(notices: &mut mpsc::Receiver<()>, wishes: &mut mpsc::Receiver<Wish>) -> Option<Wish> {
+    /// Saves come in several steps: this much quiet ends one.
+    const QUIET: Duration = Duration::from_millis(40);
+    /// A file beside the scenario that is written all the time leaves no quiet: then this ends it.
+    const LONGEST: Duration = Duration::from_millis(250);
+    let quiet = async {
+        while tokio::time::timeout(QUIET, notices.recv())
+            .await
+            .is_ok_and(|n| n.is_some())
+        {}
+    };
+    tokio::select! {
+        Some(wish) = wishes.recv() => Some(wish),
+        _ = tokio::time::timeout(LONGEST, quiet) => None,
+    }
+}
+
 /// Watches until dropped; `report` is told of every change, `hangup` forces a look, and whoever wished
 /// for it hears what it came to.
 pub async fn watch(
@@ -170,10 +189,6 @@ pub async fn watch(
     mut hangup: mpsc::Receiver<Wish>,
     mut report: impl FnMut(Reload),
 ) {
-    /// Saves come in several steps: this much quiet ends one.
-    const QUIET: Duration = Duration::from_millis(40);
-    /// A file beside the scenario that is written all the time leaves no quiet: then this ends it.
-    const LONGEST: Duration = Duration::from_millis(250);
     let tick = match mode {
         Watch::Auto if cfg!(feature = "watch") => Duration::from_secs(2),
         Watch::Auto | Watch::Poll => Duration::from_millis(500),
@@ -189,11 +204,9 @@ pub async fn watch(
         tokio::select! {
             Some(wish) = hangup.recv() => (force, asked) = (true, wish),
             Some(()) = notices.recv() => {
-                // Further notices within the quiet time belong to the same save.
-                let quiet = async {
-                    while tokio::time::timeout(QUIET, notices.recv()).await.is_ok_and(|n| n.is_some()) {}
-                };
-                let _ = tokio::time::timeout(LONGEST, quiet).await;
+                if let Some(wish) = saved(&mut notices, &mut hangup).await {
+                    (force, asked) = (true, wish);
+                }
             }
             _ = tick.tick() => {}
         }
@@ -205,5 +218,29 @@ pub async fn watch(
             let _ = asked.send(reloader.came_to());
         }
         notifier.point_at(reloader.seen.places());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_save_ends_with_quiet_or_at_last_and_a_wish_does_not_wait_for_it() {
+        let (notice, mut notices) = mpsc::channel(1);
+        let (wish, mut wishes) = mpsc::channel(1);
+        assert!(saved(&mut notices, &mut wishes).await.is_none());
+        wish.send(None).await.unwrap();
+        assert!(saved(&mut notices, &mut wishes).await.is_some());
+        let busy = async {
+            loop {
+                let _ = notice.send(()).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = saved(&mut notices, &mut wishes) => assert!(ended.is_none()),
+            () = busy => unreachable!("it goes on for ever"),
+        }
     }
 }

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "random.rs",
     "spelling.rs",
     "name.rs",
+    "tick.rs",
     "scenario",
     "expr",
     "matching",

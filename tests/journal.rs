@@ -3,6 +3,10 @@
 mod commands;
 mod support;
 
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
 use commands::{ask, done, exchange, refused, tell};
 use serde_json::{Value as Json, json};
 use support::{Server, serve};
@@ -34,6 +38,9 @@ endpoints:
     end: stall
   - path: /broken
     stream: [{ data: a }, { data: '{{ request.json.x }}' }]
+  - path: /later
+    after: 1h
+    stream: [{ data: a }, { end: hold }]
   - path: /plain
     method: ANY
     body: hello
@@ -110,6 +117,22 @@ fn a_clients_life_is_told_on_the_sessions_clock() {
         (&json!(2), &json!("left"))
     );
     assert_eq!(two["ended"]["by"], "client");
+}
+
+#[test]
+fn a_stream_whose_client_went_before_its_head_has_ended() {
+    let server = by_hand();
+    let mut client = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    // The beginning of a second request hides that the client has gone, until something is written.
+    let asked = b"GET /later HTTP/1.1\r\nhost: localhost\r\n\r\nGET /x HT";
+    client.write_all(asked).unwrap();
+    assert_eq!(entries(&server, "?open=true&count=1&wait=20s").len(), 1);
+    socket2::SockRef::from(&client)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(client);
+    advance(&server, "1h");
+    assert_eq!(ended(&server, 1)[0]["ended"]["how"], "left");
 }
 
 #[test]

@@ -178,3 +178,22 @@ fn play_prints_no_body_where_there_is_none() {
         assert_eq!(played(&yaml, "1"), "");
     }
 }
+
+/// A silence that a step wanted lasts, though the script only relays from then on.
+#[test]
+fn heartbeats_count_from_the_end_of_a_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.yaml");
+    let stream = "[{ data: a }, { stall: 12s }, { follow: news }]";
+    let yaml = format!(
+        "topics: {{ news: {{}} }}\nendpoints:\n  - {{ path: /x, heartbeat: 5s, stream: {stream} }}\n"
+    );
+    std::fs::write(&file, yaml).unwrap();
+    let timeline = play(&file, &["--timeline", "--for", "20s"]);
+    let beat = timeline.lines().find(|line| line.contains("heartbeat"));
+    assert_eq!(
+        beat.unwrap().split_whitespace().next(),
+        Some("17.000"),
+        "{timeline}"
+    );
+}

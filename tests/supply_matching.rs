@@ -76,6 +76,7 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn holds(endpoint: &Endpoint) -> bool {
     endpoint
+        .named
         .name
         .as_ref()
         .is_some_and(|name| name.starts_with("holds"))
@@ -89,7 +90,7 @@ type Outcome = Result<(String, Captures), Miss>;
 fn indexed(scenario: &Scenario, request: &Request) -> Outcome {
     let choose = |endpoint: &Endpoint, _: &Captures| Ok::<_, Infallible>(holds(endpoint).then_some(()));
     match matching::find(scenario, &request.method, request, choose) {
-        Ok(Match::Found(endpoint, captures, ())) => Ok((endpoint.key.clone(), captures)),
+        Ok(Match::Found(endpoint, captures, ())) => Ok((endpoint.named.key.clone(), captures)),
         Ok(Match::Missed(miss)) => Err(miss),
     }
 }
@@ -162,7 +163,7 @@ fn one_by_one(scenario: &Scenario, request: &Request) -> Outcome {
     let mut refused = None;
     for (endpoint, captures) in rule.on_path() {
         match endpoint.methods.take(&request.method) {
-            true if holds(endpoint) => return Ok((endpoint.key.clone(), captures)),
+            true if holds(endpoint) => return Ok((endpoint.named.key.clone(), captures)),
             true => refused = refused.or(Some(matching::describe(endpoint))),
             false => {}
         }
@@ -206,7 +207,7 @@ proptest! {
             let Some(rule) = OneByOne::new(&scenario, &request, &request.path) else {
                 continue;
             };
-            let keys = |all: Vec<&Endpoint>| all.into_iter().map(|e| e.key.clone()).collect::<Vec<_>>();
+            let keys = |all: Vec<&Endpoint>| all.into_iter().map(|e| e.named.key.clone()).collect::<Vec<_>>();
             prop_assert_eq!(
                 keys(matching::on_path(&scenario, &request).collect()),
                 keys(rule.on_path().map(|(endpoint, _)| endpoint).collect())

@@ -90,7 +90,7 @@ impl Play {
         }
         let found = matching::find(&self.scenario, method, &request, |_, _| Ok::<_, ()>(Some(())));
         let endpoint = match &found {
-            Ok(Match::Found(endpoint, ..)) => Some(endpoint.key.as_str()),
+            Ok(Match::Found(endpoint, ..)) => Some(endpoint.named.key.as_str()),
             _ => None,
         };
         let client = query.and_then(|q| q.strip_prefix("c=")).unwrap_or("");

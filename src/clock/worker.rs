@@ -14,7 +14,7 @@ use super::{Clock, lock};
 #[derive(Debug)]
 pub struct Worker {
     pub(super) clock: Arc<Clock>,
-    /// Real time's alarm, while it is set.
+    /// Real time's alarm. One that has gone off is kept, to be set anew.
     alarm: Option<Pin<Box<Sleep>>>,
     /// It waits on a manual clock.
     parked: Option<Box<Parked>>,
@@ -38,6 +38,11 @@ impl Worker {
     /// The clock it works by.
     pub fn clock(&self) -> &Arc<Clock> {
         &self.clock
+    }
+
+    /// Gives back the memory of an alarm, which is made anew when there is something to wait for.
+    pub fn forget(&mut self) {
+        self.alarm = None;
     }
 
     /// Waits until a time of the clock.
@@ -128,16 +133,16 @@ impl Drop for Waiting<'_> {
 /// An alarm that is set to an earlier time stays there: it is set anew when it goes off. A heartbeat,
 /// which every event puts off, does not touch the timers at every event.
 fn poll_alarm(alarm: &mut Option<Pin<Box<Sleep>>>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-    if alarm.is_none() && at <= Instant::now() {
+    let is_set = alarm.as_ref().is_some_and(|alarm| !alarm.is_elapsed());
+    if !is_set && at <= Instant::now() {
         return Poll::Ready(());
     }
     let set = alarm.get_or_insert_with(|| Box::pin(sleep_until(at)));
-    if set.deadline() > at {
+    if set.deadline() > at || set.is_elapsed() {
         set.as_mut().reset(at);
     }
     while set.as_mut().poll(cx).is_ready() {
         if set.deadline() >= at {
-            *alarm = None;
             return Poll::Ready(());
         }
         set.as_mut().reset(at);

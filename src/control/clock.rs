@@ -241,8 +241,8 @@ fn says(live: &LiveConnection, stuck: Duration) -> String {
     format!(
         "connection {} ({}, from {}) has not read for {}",
         live.number,
-        live.endpoint,
-        live.peer,
+        live.endpoint(),
+        live.peer(),
         duration::format(millis)
     )
 }

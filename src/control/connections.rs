@@ -128,10 +128,10 @@ pub fn ending(word: &str) -> Option<End> {
 fn shown(live: &Arc<LiveConnection>) -> Connection {
     Connection {
         number: live.number,
-        endpoint: live.endpoint.to_string(),
+        endpoint: live.endpoint().to_string(),
         path: live.path().to_owned(),
-        peer: live.peer.to_string(),
-        since_ms: ms(live.since),
+        peer: live.peer().to_string(),
+        since_ms: ms(live.since()),
         events: live.events(),
         bytes: live.bytes(),
         writing: live.stuck_for().is_some(),
@@ -140,7 +140,7 @@ fn shown(live: &Arc<LiveConnection>) -> Connection {
 
 fn is_of(live: &LiveConnection, endpoint: Option<&str>) -> bool {
     let Some(wanted) = endpoint else { return true };
-    is_meant(&live.endpoint, wanted) || live.path() == wanted
+    is_meant(live.endpoint(), wanted) || live.path() == wanted
 }
 
 fn meant(engine: &Engine, endpoint: Option<&str>) -> Vec<Arc<LiveConnection>> {
@@ -196,7 +196,7 @@ fn names(streams: &[Arc<LiveConnection>]) -> String {
     }
     let named = streams.iter().take(MOST);
     let mut names: Vec<String> = named
-        .map(|live| format!("{} ({})", live.number, live.endpoint))
+        .map(|live| format!("{} ({})", live.number, live.endpoint()))
         .collect();
     if streams.len() > MOST {
         names.push(format!("{} more", streams.len() - MOST));

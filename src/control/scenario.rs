@@ -103,7 +103,7 @@ pub struct Endpoint {
 pub fn endpoints(engine: &Engine) -> Endpoints {
     let scenario = engine.catalog.current();
     let shown = |endpoint: &Model| Endpoint {
-        key: endpoint.key.clone(),
+        key: endpoint.named.key.clone(),
         methods: match &endpoint.methods {
             Methods::Any => Vec::new(),
             Methods::Only(methods) => methods.clone(),
@@ -114,7 +114,7 @@ pub fn endpoints(engine: &Engine) -> Endpoints {
             .map(Pattern::source)
             .map(str::to_owned)
             .collect(),
-        open: engine.connections.count_of(&endpoint.key),
+        open: engine.connections.count_of(&endpoint.named.key),
     };
     Endpoints {
         endpoints: scenario.endpoints.iter().map(shown).collect(),

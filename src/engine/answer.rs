@@ -122,7 +122,7 @@ impl Engine {
         let Body::Stream(script) = &answer.body else {
             return None;
         };
-        let open = || self.connections.count_of(&endpoint.key);
+        let open = || self.connections.count_of(&endpoint.named.key);
         let most = script.limits.connections.filter(|most| open() >= *most);
         most.map(Refusal::Full)
     }
@@ -229,7 +229,7 @@ impl Engine {
 
     fn draw(&self, scenario: &Scenario, endpoint: &Endpoint, attempt: (&str, u64), purpose: Purpose) -> Draw {
         let key = DrawKey {
-            endpoint: endpoint.key.clone(),
+            endpoint: endpoint.named.key.clone(),
             client: attempt.0.to_owned(),
             attempt: attempt.1,
         };

@@ -63,7 +63,7 @@ impl Engine {
             }
             None => String::new(),
         };
-        let attempt = self.session.attempt(&endpoint.key, &client);
+        let attempt = self.session.attempt(&endpoint.named.key, &client);
         let mut choosing = Choosing {
             engine: self,
             scenario,
@@ -71,7 +71,7 @@ impl Engine {
             scope: scope(&client, attempt),
             client: &client,
             attempt,
-            counts: vec![(endpoint.key.clone(), attempt)],
+            counts: vec![(endpoint.named.key.clone(), attempt)],
         };
         let answer = match choosing.holds(endpoint.when.as_ref()) {
             Ok(true) => choosing.pick(&endpoint.choice, ""),
@@ -108,7 +108,7 @@ impl Choosing<'_> {
                 let number = match place {
                     "" => self.attempt,
                     place => {
-                        let key = format!("{}{place}", self.endpoint.key);
+                        let key = format!("{}{place}", self.endpoint.named.key);
                         let number = self.engine.session.attempt(&key, self.client);
                         self.counts.push((key, number));
                         number

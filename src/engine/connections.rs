@@ -1,6 +1,6 @@
 //! The registry of live connections: what is open now, and how to reach it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use super::crowd::Crowd;
 pub use super::live::{LiveConnection, Order};
 use crate::board::Board;
-use crate::name::short;
 use crate::news::Happening;
 use crate::scenario::model::End;
 
@@ -27,9 +26,17 @@ pub struct Connections {
 
 #[derive(Debug, Default)]
 struct Open {
-    live: HashMap<u64, Arc<LiveConnection>>,
+    /// In order of arrival.
+    live: VecDeque<Arc<LiveConnection>>,
     /// How many there are of each endpoint that has any.
     crowds: HashMap<Arc<str>, Crowd>,
+}
+
+impl Open {
+    /// Where a stream is.
+    fn place(&self, number: u64) -> Option<usize> {
+        self.live.binary_search_by_key(&number, |live| live.number).ok()
+    }
 }
 
 /// Keeps a stream in the registry for as long as it lives.
@@ -52,10 +59,10 @@ impl Connections {
     }
 
     /// Adds a stream.
-    pub fn register(self: &Arc<Self>, peer: SocketAddr, endpoint: &str) -> Registered {
+    pub fn register(self: &Arc<Self>, peer: SocketAddr, endpoint: &str, path: &str) -> Registered {
         let live = {
             let mut open = lock(&self.open);
-            self.insert(&mut open, peer, endpoint)
+            self.insert(&mut open, peer, endpoint, path)
         };
         self.enlist(live)
     }
@@ -65,6 +72,7 @@ impl Connections {
         self: &Arc<Self>,
         peer: SocketAddr,
         endpoint: &str,
+        path: &str,
         most: usize,
     ) -> Option<Registered> {
         let live = {
@@ -72,17 +80,17 @@ impl Connections {
             if open.crowds.get(endpoint).map_or(0, Crowd::now) >= most {
                 return None;
             }
-            self.insert(&mut open, peer, endpoint)
+            self.insert(&mut open, peer, endpoint, path)
         };
         Some(self.enlist(live))
     }
 
-    fn insert(&self, open: &mut Open, peer: SocketAddr, endpoint: &str) -> Arc<LiveConnection> {
+    fn insert(&self, open: &mut Open, peer: SocketAddr, endpoint: &str, path: &str) -> Arc<LiveConnection> {
         let key = open.crowds.get_key_value(endpoint).map(|(key, _)| key.clone());
         let key = key.unwrap_or_else(|| endpoint.into());
-        let live = self.connection(peer, key.clone());
-        open.crowds.entry(key).or_default().come(live.stamp);
-        open.live.insert(live.number, live.clone());
+        let live = self.connection(peer, key.clone(), path);
+        open.crowds.entry(key).or_default().come(live.stamp());
+        open.live.push_back(live.clone());
         live
     }
 
@@ -97,8 +105,8 @@ impl Connections {
         self.board.changed();
         self.board.tell(|| Happening::Connected {
             connection: live.number,
-            endpoint: live.endpoint.clone(),
-            peer: live.peer,
+            endpoint: live.endpoint().clone(),
+            peer: live.peer(),
         });
         Registered {
             connections: self.clone(),
@@ -110,26 +118,25 @@ impl Connections {
     pub fn unlisted(self: &Arc<Self>, name: &str) -> Registered {
         Registered {
             connections: self.clone(),
-            live: self.connection(([0, 0, 0, 0], 0).into(), name.into()),
+            live: self.connection(([0, 0, 0, 0], 0).into(), name.into(), ""),
         }
     }
 
-    fn connection(&self, peer: SocketAddr, endpoint: Arc<str>) -> Arc<LiveConnection> {
+    fn connection(&self, peer: SocketAddr, endpoint: Arc<str>, path: &str) -> Arc<LiveConnection> {
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let (stamp, since) = (self.board.next_stamp(), self.board.now());
-        Arc::new(LiveConnection::new(number, peer, endpoint, stamp, since))
+        Arc::new(LiveConnection::new(number, peer, endpoint, path, stamp, since))
     }
 
     /// The open streams, in order of arrival.
     pub fn all(&self) -> Vec<Arc<LiveConnection>> {
-        let mut all: Vec<_> = lock(&self.open).live.values().cloned().collect();
-        all.sort_unstable_by_key(|live| live.number);
-        all
+        lock(&self.open).live.iter().cloned().collect()
     }
 
     /// The open stream of this number.
     pub fn find(&self, number: u64) -> Option<Arc<LiveConnection>> {
-        lock(&self.open).live.get(&number).cloned()
+        let open = lock(&self.open);
+        open.place(number).map(|place| open.live[place].clone())
     }
 
     /// How many streams are open.
@@ -185,28 +192,32 @@ impl Connections {
 
     /// Tells those of the open streams that are meant.
     pub fn order_where(&self, order: Order, meant: impl Fn(&LiveConnection) -> bool) {
-        let all: Vec<_> = lock(&self.open).live.values().cloned().collect();
-        all.iter()
+        self.all()
+            .iter()
             .filter(|live| meant(live))
             .for_each(|live| live.order(order));
     }
 
     fn remove(&self, live: &LiveConnection) {
         let mut open = lock(&self.open);
-        if open.live.remove(&live.number).is_none() {
+        let Some(place) = open.place(live.number) else {
             return;
+        };
+        open.live.remove(place);
+        if open.live.is_empty() {
+            open.live = VecDeque::new();
         }
-        if let Some(crowd) = open.crowds.get_mut(&live.endpoint)
+        if let Some(crowd) = open.crowds.get_mut(live.endpoint())
             && crowd.leave()
         {
-            open.crowds.remove(&live.endpoint);
+            open.crowds.remove(live.endpoint());
         }
         drop(open);
         live.leaves();
         self.board.changed();
         self.board.tell(|| Happening::Disconnected {
             connection: live.number,
-            endpoint: live.endpoint.clone(),
+            endpoint: live.endpoint().clone(),
             events: live.events(),
             bytes: live.bytes(),
         });
@@ -229,10 +240,9 @@ impl std::ops::Deref for Registered {
 }
 
 impl Registered {
-    /// Remembers the path that was asked for.
-    pub(super) fn asked_for(self, path: &str) -> Registered {
-        let _ = self.live.path.set(short(path).into());
-        self
+    /// Whether the server stops.
+    pub fn closing(&self) -> bool {
+        self.connections.closing()
     }
 
     /// Takes the stream out of the registry before its time.

@@ -16,7 +16,7 @@ use crate::wire::{Frame, encode};
 impl Performance {
     /// How long the stream has been going on.
     pub(super) fn elapsed(&self) -> Duration {
-        self.worker.clock().now().saturating_sub(self.began)
+        self.worker.clock().now().saturating_sub(self.began.time())
     }
 
     /// A fault strikes.
@@ -50,7 +50,7 @@ impl Performance {
             self.undisturbed(due.into_iter().chain(self.next_strike()).min(), sink)
                 .await?;
             let (now, elapsed) = (self.worker.clock().now(), self.elapsed());
-            self.wrote = now;
+            self.wrote = now.into();
             let outlet = self.outlet.as_mut();
             match outlet.and_then(|outlet| outlet.strikes_in_time(elapsed)) {
                 None if due.is_some_and(|due| due <= now) => return Ok(()),
@@ -95,7 +95,9 @@ impl Performance {
 
     pub(super) fn next_heartbeat(&self) -> Option<Duration> {
         let heartbeat = self.plan.script().heartbeat.as_ref()?;
-        Some(self.wrote.max(self.quiet) + heartbeat.every)
+        let quiet = self.stepping.as_ref().map(|stepping| stepping.quiet);
+        let quiet = quiet.map_or(Duration::ZERO, |quiet| self.began.time() + quiet);
+        Some(quiet.max(self.wrote.into()) + heartbeat.every)
     }
 
     /// Heartbeats count from when something was due, not from when its write finished: they do not
@@ -109,12 +111,12 @@ impl Performance {
             .as_ref()
             .map(|heartbeat| heartbeat.every);
         let held_up = every.is_some_and(|every| now >= due + every);
-        self.wrote = if held_up { now } else { due };
+        self.wrote = if held_up { now } else { due }.into();
     }
 
     pub(super) async fn beat<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        let due = self.next_heartbeat().unwrap_or(self.wrote);
-        let at = due.saturating_sub(self.began);
+        let due = self.next_heartbeat().unwrap_or(self.wrote.time());
+        let at = due.saturating_sub(self.began.time());
         if let Some(frame) = self.plan.heartbeat(at).map_err(|error| failed(error.0))? {
             sink.about(Source::Heartbeat);
             self.write(sink, frame, 0, due).await?;
@@ -142,12 +144,12 @@ impl Performance {
 
     /// A frame has been written, and so many events with it.
     pub(super) fn written(&mut self, frame: &Frame, events: u64) {
-        self.restless.0 = 0;
+        self.calms();
         self.live.wrote(events, frame.len() as u64);
         let whole = self.outlet.as_ref().is_none_or(|outlet| outlet.is_coded());
         // Otherwise the pieces have been told as they were written.
         self.tell(if whole { frame.as_bytes() } else { &[] }, events);
-        self.wrote = self.worker.clock().now();
+        self.wrote = self.worker.clock().now().into();
     }
 
     /// Tells what a client has got, as it was before it was compressed.
@@ -244,7 +246,7 @@ impl Performance {
     async fn put<S: Sink>(&mut self, sink: &mut S, frame: &Frame) -> Result<(), Stop> {
         let outlet = self.outlet.as_ref();
         let strike = outlet.and_then(|outlet| outlet.next_end());
-        let strike = strike.map(|time| self.began + time);
+        let strike = strike.map(|time| self.began.time() + time);
         let Performance { worker, live, .. } = self;
         let written = poll_fn(|cx| match sink.poll_write(cx, &[frame]) {
             Poll::Ready(written) => Poll::Ready(written.map_err(Stop::from)),
@@ -280,7 +282,7 @@ impl Performance {
     /// When something happens by itself, on the clock.
     fn next_strike(&self) -> Option<Duration> {
         let outlet = self.outlet.as_ref()?;
-        Some(self.began + outlet.next_time()?)
+        Some(self.began.time() + outlet.next_time()?)
     }
 
     /// Writes bytes as fast as the network is to be, until a fault strikes.

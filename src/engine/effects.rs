@@ -48,7 +48,7 @@ impl Stage {
             Some(keys) => keys.iter().any(|key| key == endpoint),
         };
         self.connections.order_where(Order::End(which.end), |live| {
-            live.number != asking.number && asked(&live.endpoint)
+            live.number != asking.number && asked(live.endpoint())
         });
     }
 

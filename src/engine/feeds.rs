@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use super::Performance;
 use super::outcome::Outcome;
+use super::player::Stepping;
 use super::sink::{Gone, Sink};
 use super::stage::{Stage, Wanted};
 use super::waits::Waits;
@@ -115,7 +116,7 @@ impl Stage {
             self.state.clone(),
         );
         let chance = Chance::new(draw);
-        let began = self.clock.now();
+        let began = self.clock.now().into();
         let script = Arc::new(Script::of(steps));
         let plan = Plan::new(scenario.clone(), script, scope, chance, self.clock.wall_ms());
         Performance {
@@ -123,18 +124,16 @@ impl Stage {
             worker,
             stage: self.clone(),
             live: self.connections.unlisted(&key.endpoint),
-            last_event_id: None,
             began,
             wrote: began,
-            quiet: began,
+            stepping: Stepping::behind(None),
             waits: Waits::begin(self.board.stamp()),
             outlet: None,
             held: false,
             sized: false,
-            restless: (0, std::time::Duration::ZERO),
             witnessed: None,
             rests_until: None,
-            passing: Default::default(),
+            passing: None,
         }
     }
 }

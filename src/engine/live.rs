@@ -2,16 +2,20 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::bell::Bell;
 use super::connections::lock;
 use super::parcel::{Parcel, Parcels};
+use crate::clock::uptime;
 use crate::event::Event;
+use crate::name::short;
+use crate::request::packed::Peer;
 use crate::scenario::model::End;
+use crate::tick::Tick;
 
 /// What a live stream is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,23 +40,38 @@ pub struct LiveConnection {
     events: AtomicU64,
     bytes: AtomicU64,
     bell: Bell,
-    stuck: AtomicBool,
+    /// Since when a write has been going on that the client has not taken, in nanoseconds of the
+    /// process's time; 0: there is none.
+    stuck: AtomicU64,
     /// Its number, from 1, in order of arrival.
     pub number: u64,
-    /// The client.
-    pub peer: SocketAddr,
-    /// The endpoint's key.
-    pub endpoint: Arc<str>,
-    /// When it came, among all messages and signals of the session.
-    pub stamp: u64,
-    /// When it came, on the session's clock.
-    pub since: Duration,
-    /// The path that was asked for, without the session's name.
-    pub(super) path: OnceLock<Box<str>>,
-    /// Since when a write has been going on that the client has not taken.
-    writing: Mutex<Option<Instant>>,
+    /// Looked at seldom: it lies apart.
+    rest: Box<Rest>,
+}
+
+/// Who asked for what, and when; and what it was told.
+#[derive(Debug)]
+struct Rest {
+    peer: Peer,
+    endpoint: Arc<str>,
+    /// The path that was asked for, if it is not the endpoint's own.
+    path: Option<Box<str>>,
+    stamp: u64,
+    since: Tick,
+    told: Mutex<Told>,
+}
+
+/// What a stream was told from outside and has not dealt with. Most are told nothing.
+#[derive(Debug, Default)]
+struct Told {
+    order: Option<Order>,
     parcels: Parcels,
-    order: Mutex<Option<Order>>,
+}
+
+/// The path in an endpoint's key (`GET /sse#0`).
+fn path_in(key: &str) -> &str {
+    let plain = key.rsplit_once('#').map_or(key, |(plain, _)| plain);
+    plain.split_once(' ').map_or("", |(_, path)| path)
 }
 
 impl LiveConnection {
@@ -60,38 +79,63 @@ impl LiveConnection {
         number: u64,
         peer: SocketAddr,
         endpoint: Arc<str>,
+        path: &str,
         stamp: u64,
         since: Duration,
     ) -> LiveConnection {
+        let path = short(path);
         LiveConnection {
             number,
-            peer,
-            endpoint,
-            stamp,
-            since,
-            path: OnceLock::new(),
+            rest: Box::new(Rest {
+                peer: peer.into(),
+                path: (path != path_in(&endpoint)).then(|| path.into()),
+                endpoint,
+                stamp,
+                since: since.into(),
+                told: Mutex::default(),
+            }),
             events: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            writing: Mutex::new(None),
-            stuck: AtomicBool::new(false),
-            parcels: Parcels::default(),
-            order: Mutex::new(None),
+            stuck: AtomicU64::new(0),
             bell: Bell::default(),
         }
     }
 
+    /// The client.
+    pub fn peer(&self) -> SocketAddr {
+        self.rest.peer.address()
+    }
+
+    /// The endpoint's key.
+    pub fn endpoint(&self) -> &Arc<str> {
+        &self.rest.endpoint
+    }
+
+    /// When it came, among all messages and signals of the session.
+    pub fn stamp(&self) -> u64 {
+        self.rest.stamp
+    }
+
+    /// When it came, on the session's clock.
+    pub fn since(&self) -> Duration {
+        self.rest.since.into()
+    }
+
     /// It has left the registry: nothing more can be handed in.
     pub(super) fn leaves(&self) {
-        self.parcels.close();
+        lock(&self.rest.told).parcels.close();
     }
 
     /// Gives an order; the first one stands, but for an abrupt end after one that may take its time.
     pub fn order(&self, order: Order) {
-        let mut given = lock(&self.order);
-        if given.is_none_or(|given| !given.is_abrupt() && order.is_abrupt()) {
-            *given = Some(order);
+        let mut told = lock(&self.rest.told);
+        if told
+            .order
+            .is_none_or(|given| !given.is_abrupt() && order.is_abrupt())
+        {
+            told.order = Some(order);
         }
-        drop(given);
+        drop(told);
         self.bell.ring();
     }
 
@@ -103,17 +147,20 @@ impl LiveConnection {
 
     /// Nothing is sent any more: what is handed in is refused.
     pub fn falls_silent(&self) {
-        self.parcels.close();
+        lock(&self.rest.told).parcels.close();
     }
 
     /// The order, if there is one.
     pub fn given(&self) -> Option<Order> {
-        *lock(&self.order)
+        lock(&self.rest.told).order
     }
 
     /// Whether there is an order, or something was handed in; if not, the task is woken once there is.
     pub(super) fn is_called(&self, cx: &Context<'_>) -> bool {
-        let called = || (self.given().is_some() || self.has_parcels()).then_some(());
+        let called = || {
+            let told = lock(&self.rest.told);
+            (told.order.is_some() || !told.parcels.is_empty()).then_some(())
+        };
         self.bell.poll(cx, called).is_ready()
     }
 
@@ -125,44 +172,49 @@ impl LiveConnection {
     /// Hands in events to be sent between those of the script; what became of them comes when they have
     /// been written. `None`: the stream has ended.
     pub fn hand_in(&self, events: Vec<Event>) -> Option<tokio::sync::oneshot::Receiver<Result<(), String>>> {
-        let answer = self.parcels.put(events)?;
+        let answer = lock(&self.rest.told).parcels.put(events)?;
         self.bell.ring();
         Some(answer)
     }
 
     /// Waits for events that are handed in. Cancel-safe.
     pub(super) async fn handed_in(&self) -> Parcel {
-        poll_fn(|cx| self.bell.poll(cx, || self.parcels.take())).await
+        poll_fn(|cx| self.bell.poll(cx, || self.take_parcel())).await
     }
 
     /// Whether nothing has been handed in.
     pub(super) fn has_parcels(&self) -> bool {
-        !self.parcels.is_empty()
+        !lock(&self.rest.told).parcels.is_empty()
     }
 
-    /// The path that was asked for.
+    /// The path that was asked for, without the session's name.
     pub fn path(&self) -> &str {
-        self.path.get().map_or("", |path| path)
+        let Rest { path, endpoint, .. } = &*self.rest;
+        path.as_deref().unwrap_or_else(|| path_in(endpoint))
     }
 
     /// Events that were handed in.
     pub(super) fn take_parcel(&self) -> Option<Parcel> {
-        self.parcels.take()
+        lock(&self.rest.told).parcels.take()
     }
 
     /// Whether the client has not taken all that is being written to it.
     pub(super) fn is_stuck(&self, now: bool) {
         // Most writes are over at once, and nobody else writes this.
-        if now == self.stuck.load(Ordering::Relaxed) {
+        if now == (self.stuck.load(Ordering::Relaxed) > 0) {
             return;
         }
-        *lock(&self.writing) = now.then(Instant::now);
-        self.stuck.store(now, Ordering::Relaxed);
+        let since = match now {
+            true => (uptime().time().as_nanos() as u64).max(1),
+            false => 0,
+        };
+        self.stuck.store(since, Ordering::Relaxed);
     }
 
     /// How long (in real time) the client has not taken what is being written to it.
     pub fn stuck_for(&self) -> Option<Duration> {
-        lock(&self.writing).map(|began| began.elapsed())
+        let since = self.stuck.load(Ordering::Relaxed);
+        (since > 0).then(|| uptime().time().saturating_sub(Duration::from_nanos(since)))
     }
 
     /// Events sent so far.

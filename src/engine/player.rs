@@ -17,6 +17,7 @@ use super::witness::Witnessed;
 use crate::clock::Worker;
 use crate::plan::{BranchId, Cue, Following, Plan, Source, Write};
 use crate::scenario::model::{End, Gap};
+use crate::tick::Tick;
 use crate::topic::{Message, Messages};
 
 /// A stream that is ready to be played to a client.
@@ -25,27 +26,44 @@ pub struct Performance {
     pub(super) worker: Worker,
     pub(super) stage: Arc<Stage>,
     pub(super) live: Registered,
-    pub(super) last_event_id: Option<Box<[u8]>>,
     /// When the stream began, on the clock.
-    pub(super) began: Duration,
+    pub(super) began: Tick,
     /// When something was last written, on the clock: heartbeats count from there.
-    pub(super) wrote: Duration,
-    /// Until when a step wants silence, on the clock.
-    pub(super) quiet: Duration,
+    pub(super) wrote: Tick,
+    /// `None`: no steps come any more.
+    pub(super) stepping: Option<Box<Stepping>>,
     pub(super) waits: Waits,
     pub(super) outlet: Option<Box<Outlet>>,
     /// The script is over, but the stream stays open, with heartbeats.
     pub(super) held: bool,
     /// The length of the body has been announced.
     pub(super) sized: bool,
-    /// Steps since something was last sent or the script's time went on, and what that time was.
-    pub(super) restless: (u32, Duration),
     /// Where what is sent is told.
     pub(super) witnessed: Option<Witnessed>,
     /// Until when it rests at most, on the clock.
-    pub(super) rests_until: Option<Duration>,
-    /// Messages that are being passed on.
-    pub(super) passing: Messages,
+    pub(super) rests_until: Option<Tick>,
+    /// Messages that the client has not taken yet.
+    pub(super) passing: Option<Box<Messages>>,
+}
+
+/// What only matters as long as there are steps to come.
+#[derive(Default)]
+pub(super) struct Stepping {
+    pub(super) last_event_id: Option<Box<[u8]>>,
+    /// Until when a step wants silence, since the stream began.
+    pub(super) quiet: Duration,
+    /// Steps since something was last sent or the script's time went on, and what that time was.
+    restless: (u32, Duration),
+}
+
+impl Stepping {
+    /// For a client that has seen the event with this id.
+    pub(super) fn behind(last_event_id: Option<Box<[u8]>>) -> Option<Box<Stepping>> {
+        Some(Box::new(Stepping {
+            last_event_id,
+            ..Stepping::default()
+        }))
+    }
 }
 
 /// Why a stream is cut that cannot go on where it stopped.
@@ -68,6 +86,11 @@ impl Performance {
         &self.live
     }
 
+    /// Where what is sent is told.
+    pub fn witnessed(&self) -> Option<&Witnessed> {
+        self.witnessed.as_ref()
+    }
+
     /// What is done about an id to resume behind that is no longer known.
     pub fn gap(&self) -> Option<Gap> {
         self.waits.gap()
@@ -79,7 +102,7 @@ impl Performance {
         let Performance {
             worker, live, began, ..
         } = &mut *self;
-        if let Some(order) = worker.wait(Some(*began), live.ordered()).await {
+        if let Some(order) = worker.wait(Some(began.time()), live.ordered()).await {
             return Err(NotBegun::Ordered(order));
         }
         self.subscribe_ahead(Duration::ZERO).map_err(NotBegun::Failed)?;
@@ -124,7 +147,7 @@ impl Performance {
         };
         match done {
             Ok(due) => {
-                self.rests_until = due;
+                self.rests_until = due.map(Tick::from);
                 None
             }
             Err(stop) => Some(self.close(stop, sink).await),
@@ -211,7 +234,7 @@ impl Performance {
     async fn carry_out<S: Sink>(&mut self, cue: Cue, sink: &mut S) -> Result<Next, Stop> {
         match cue {
             Cue::Wait(due) if due <= self.elapsed() => {}
-            Cue::Wait(due) => return Ok(Next::Rest(Some(self.began + due))),
+            Cue::Wait(due) => return Ok(Next::Rest(Some(self.began.time() + due))),
             Cue::Idle => {
                 self.forget();
                 return Ok(Next::Rest(None));
@@ -225,7 +248,11 @@ impl Performance {
             Cue::End(end @ (End::Hold | End::Stall)) => self.suffer(Blow::End(end), sink).await?,
             Cue::End(end) => return Err(Stop::Over(Outcome::Ended(end))),
             Cue::Fail(why) => return Err(failed(why)),
-            Cue::Quiet(until) => self.quiet = self.quiet.max(self.began + until),
+            Cue::Quiet(until) => {
+                if let Some(stepping) = &mut self.stepping {
+                    stepping.quiet = stepping.quiet.max(until);
+                }
+            }
             effect => self.cause(effect).await.map_err(failed)?,
         }
         Ok(Next::Step)
@@ -236,7 +263,12 @@ impl Performance {
         if self.outlet.is_none() && self.plan.relays_as_it_is() && self.waits.is_endless() {
             self.plan.forget();
             self.waits.forget();
-            self.last_event_id = None;
+            if let Some(stepping) = self.stepping.take() {
+                // Silence that was wanted still counts.
+                let quiet = self.began.time() + stepping.quiet;
+                self.wrote = self.wrote.max(quiet.into());
+                self.worker.forget();
+            }
         }
     }
 
@@ -245,15 +277,25 @@ impl Performance {
         const TOO_MANY: u32 = 100_000;
         let due = self.plan.due();
         // A script that is behind its schedule does not wait, but its time goes on.
-        if due > self.restless.1 {
-            self.restless = (0, due);
+        let Some(Stepping { restless, .. }) = self.stepping.as_deref_mut() else {
+            return Ok(());
+        };
+        if due > restless.1 {
+            *restless = (0, due);
         }
-        self.restless.0 += 1;
-        if self.restless.0 < TOO_MANY {
+        restless.0 += 1;
+        if restless.0 < TOO_MANY {
             return Ok(());
         }
         let why = format!("the script has done {TOO_MANY} steps without sending or waiting");
         Err(failed(why))
+    }
+
+    /// Something was sent.
+    pub(super) fn calms(&mut self) {
+        if let Some(stepping) = &mut self.stepping {
+            stepping.restless.0 = 0;
+        }
     }
 
     /// What changes the world around the stream.
@@ -262,7 +304,7 @@ impl Performance {
         match effect {
             Cue::Publish(all) => {
                 if self.plan.is_feed() {
-                    self.restless.0 = 0;
+                    self.calms();
                 }
                 let published = self.stage.publish(&scenario, all);
                 published.map_err(|e| e.to_string())?;
@@ -278,7 +320,7 @@ impl Performance {
 
     /// Writes a step. If a topic comes next, it is subscribed to before.
     async fn send<S: Sink>(&mut self, write: Write, sink: &mut S) -> Result<(), Stop> {
-        let due = self.began + self.plan.due();
+        let due = self.began.time() + self.plan.due();
         let subscribed = self.subscribe_ahead(self.elapsed());
         self.deliver(write, due, sink).await?;
         subscribed.map_err(failed)
@@ -308,7 +350,8 @@ impl Performance {
     fn subscribe(&mut self, branch: BranchId, what: Following) -> Result<(), String> {
         let scenario = self.plan.scenario().clone();
         let topics = what.topics.clone();
-        let last = self.last_event_id.as_deref();
+        let last = self.stepping.as_ref();
+        let last = last.and_then(|stepping| stepping.last_event_id.as_deref());
         self.waits
             .subscribe(branch, what, last, &self.stage, &scenario)
             .map_err(|e| e.to_string())?;

@@ -27,6 +27,8 @@ pub struct Playing<H>(State<H>);
 type Work<H> = Pin<Box<dyn Future<Output = (Box<H>, Option<Outcome>)> + Send>>;
 
 enum State<H> {
+    /// Not begun: the work takes its memory once it is its turn, for many may come at once.
+    Comes(Box<H>),
     Rests(Box<H>),
     Works(Work<H>),
     Over,
@@ -35,7 +37,7 @@ enum State<H> {
 impl<H: House> Playing<H> {
     /// From the beginning.
     pub fn new(house: Box<H>) -> Playing<H> {
-        Playing(State::Works(Box::pin(work(house, Ok(Woken::Due)))))
+        Playing(State::Comes(house))
     }
 }
 
@@ -52,6 +54,10 @@ impl<H: House> Future for Playing<H> {
         let state = &mut self.0;
         loop {
             *state = match state {
+                State::Comes(_) => match std::mem::replace(state, State::Over) {
+                    State::Comes(house) => State::Works(Box::pin(work(house, Ok(Woken::Due)))),
+                    other => other,
+                },
                 State::Rests(house) => {
                     let (performance, sink) = house.parts();
                     let woken = ready!(performance.poll_rest(cx, sink));

@@ -3,6 +3,7 @@
 //! There may be very many of them, and a message may go to all: here it counts how much memory a
 //! future takes, and how much is done for a message.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::player::Performance;
 use super::sink::Sink;
 use super::waits::{BATCH, Came, Waits};
 use crate::plan::{Cue, Source, Write};
-use crate::topic::Messages;
+use crate::topic::{Message, Messages};
 
 /// What ends a rest.
 pub(super) enum Woken {
@@ -34,7 +35,7 @@ pub(super) enum Woken {
 /// What a resting stream hears.
 enum Heard {
     /// Messages to be passed on as they are.
-    Messages,
+    Messages(Messages),
     Came(Came),
     Stop(Stop),
 }
@@ -48,28 +49,25 @@ impl Performance {
         sink: &mut S,
     ) -> Poll<Result<Woken, Stop>> {
         loop {
-            if !self.passing.is_empty() {
-                ready!(self.poll_pass_on(cx, sink))?;
-                // Where there is always another message nobody would look at the time.
-                let (until, _) = self.alarm(self.rests_until);
-                if until.is_some_and(|until| until <= self.wrote) {
-                    return Poll::Ready(Ok(Woken::Due));
-                }
+            if let Some(messages) = self.passing.take()
+                && ready!(self.poll_pass_on(cx, sink, *messages))?
+            {
+                return Poll::Ready(Ok(Woken::Due));
             }
             if !self.is_simple() {
                 return Poll::Ready(Ok(Woken::ToWait));
             }
-            let (until, beats) = self.alarm(self.rests_until);
+            let (until, beats) = self.alarm(self.due());
             let Performance {
-                worker,
-                live,
-                waits,
-                passing,
-                ..
+                worker, live, waits, ..
             } = &mut *self;
-            let heard = worker.poll_wait(cx, until, |cx| hear(live, waits, passing, sink, cx));
+            let heard = worker.poll_wait(cx, until, |cx| hear(live, waits, sink, cx));
             match ready!(heard) {
-                Some(Heard::Messages) => {}
+                Some(Heard::Messages(messages)) => {
+                    if ready!(self.poll_pass_on(cx, sink, messages))? {
+                        return Poll::Ready(Ok(Woken::Due));
+                    }
+                }
                 Some(Heard::Came(came)) => return Poll::Ready(Ok(Woken::Came(came))),
                 Some(Heard::Stop(stop)) => return Poll::Ready(Err(stop)),
                 None if beats => return Poll::Ready(Ok(Woken::Beat)),
@@ -95,11 +93,11 @@ impl Performance {
             let elapsed = self.elapsed();
             match self.plan.next(elapsed) {
                 Cue::Wait(due) if due > elapsed => {
-                    self.rests_until = Some(self.began + due);
+                    self.rests_until = Some((self.began.time() + due).into());
                     return Ok(None);
                 }
                 Cue::Send(write) => {
-                    let due = self.began + self.plan.due();
+                    let due = self.began.time() + self.plan.due();
                     let subscribed = self.subscribe_ahead(elapsed);
                     sink.about(write.source);
                     match sink.poll_write(cx, &[&write.frame]) {
@@ -122,7 +120,7 @@ impl Performance {
 
     /// Waits for all there may be to wait for.
     pub(super) async fn wait<S: Sink>(&mut self, sink: &mut S) -> Result<Woken, Stop> {
-        let (until, beats) = self.alarm(self.rests_until);
+        let (until, beats) = self.alarm(self.due());
         let mid_event = self.is_mid_write();
         let Performance {
             worker,
@@ -154,6 +152,10 @@ impl Performance {
         }
     }
 
+    fn due(&self) -> Option<Duration> {
+        self.rests_until.map(Duration::from)
+    }
+
     /// Until when it may rest, and whether a heartbeat comes then. Nothing comes in the middle of an
     /// event, nor once the script is over.
     fn alarm(&self, due: Option<Duration>) -> (Option<Duration>, bool) {
@@ -164,7 +166,7 @@ impl Performance {
         };
         let strike = self.outlet.as_ref().and_then(|outlet| outlet.next_time());
         let by_itself = until.into_iter().chain(strike).min();
-        let by_itself = by_itself.map(|time| self.began + time);
+        let by_itself = by_itself.map(|time| self.began.time() + time);
         let first = due.into_iter().chain(by_itself).min();
         let beat = if mid_event { None } else { self.next_heartbeat() };
         match beat.filter(|beat| first.is_none_or(|first| *beat < first)) {
@@ -188,23 +190,31 @@ impl Performance {
             }
     }
 
-    /// Writes the messages that were taken up: several at once to a client that is behind.
-    fn poll_pass_on<S: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut S) -> Poll<Result<(), Stop>> {
-        let Some(first) = self.passing.first() else {
-            return Poll::Ready(Ok(()));
+    /// Writes messages that were taken up: several at once to a client that is behind. Whether something
+    /// else is due by then: where there is always another message nobody would look at the time.
+    fn poll_pass_on<S: Sink>(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut S,
+        messages: Messages,
+    ) -> Poll<Result<bool, Stop>> {
+        let Some(first) = messages.first() else {
+            return Poll::Ready(Ok(false));
         };
         let mut frames = [&first.frame; BATCH];
-        for (frame, message) in frames.iter_mut().zip(&self.passing) {
+        for (frame, message) in frames.iter_mut().zip(&messages) {
             *frame = &message.frame;
         }
         sink.about(Source::Relayed);
-        match sink.poll_write(cx, &frames[..self.passing.len()]) {
+        match sink.poll_write(cx, &frames[..messages.len()]) {
             Poll::Ready(Ok(())) => {
-                self.passed_on();
-                Poll::Ready(Ok(()))
+                self.passed_on(&messages);
+                let (until, _) = self.alarm(self.due());
+                Poll::Ready(Ok(until.is_some_and(|until| until <= self.wrote.time())))
             }
             Poll::Ready(Err(gone)) => Poll::Ready(Err(gone.into())),
             Poll::Pending => {
+                self.passing = Some(Box::new(messages));
                 self.live.is_stuck(true);
                 let order = self.live.poll_cut_short(cx);
                 order.map(|order| Err(Stop::Order(order)))
@@ -212,19 +222,16 @@ impl Performance {
         }
     }
 
-    fn passed_on(&mut self) {
+    fn passed_on(&mut self, messages: &[Arc<Message>]) {
         self.live.is_stuck(false);
-        self.restless.0 = 0;
-        let bytes: usize = self.passing.iter().map(|message| message.frame.len()).sum();
-        self.live.wrote(self.passing.len() as u64, bytes as u64);
+        self.calms();
+        let bytes: usize = messages.iter().map(|message| message.frame.len()).sum();
+        self.live.wrote(messages.len() as u64, bytes as u64);
         let now = self.worker.clock().now();
-        self.wrote = now;
+        self.wrote = now.into();
         if let Some(witnessed) = &self.witnessed {
-            witnessed.relayed(&self.passing, now);
+            witnessed.relayed(messages, now);
         }
-        self.passing.clear();
-        // Most have one message now and then.
-        self.passing.shrink_to_fit();
     }
 }
 
@@ -232,7 +239,6 @@ impl Performance {
 fn hear<S: Sink>(
     live: &LiveConnection,
     waits: &mut Waits,
-    passing: &mut Messages,
     sink: &mut S,
     cx: &mut Context<'_>,
 ) -> Poll<Heard> {
@@ -240,11 +246,12 @@ fn hear<S: Sink>(
     if called && let Some(order) = live.given() {
         return Poll::Ready(Heard::Stop(Stop::Order(order)));
     }
-    if let Poll::Ready(taken) = waits.poll_messages(cx, passing) {
+    let mut messages = Messages::new();
+    if let Poll::Ready(taken) = waits.poll_messages(cx, &mut messages) {
         return Poll::Ready(match taken {
             Ok(()) => {
-                waits.passing_on(passing);
-                Heard::Messages
+                waits.passing_on(&messages);
+                Heard::Messages(messages)
             }
             Err(slow) => Heard::Came(Came::TooSlow(slow.missed)),
         });

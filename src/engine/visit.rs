@@ -9,6 +9,7 @@ use minijinja::value::Serde;
 
 use super::connections::Registered;
 use super::outlet::Outlet;
+use super::player::Stepping;
 use super::refusal::Refusal;
 use super::waits::Waits;
 use super::{Engine, Head, Performance, Reply, ReplyBody};
@@ -112,18 +113,19 @@ impl Visit<'_> {
             _ => return Ok(None),
         };
         let connections = &self.engine.connections;
-        let (peer, key) = (self.request.peer, &self.endpoint.key);
+        let (peer, path) = (self.request.peer, &self.request.path);
+        let key = &self.endpoint.named.key;
         let worker = self.engine.session.clock.worker();
         let live = match most {
-            None => connections.register(peer, key),
+            None => connections.register(peer, key, path),
             Some(most) => connections
-                .register_within(peer, key, most)
+                .register_within(peer, key, path, most)
                 .ok_or(Refusal::Full(most))?,
         };
         Ok(Some(Place {
             worker,
-            began: live.stamp,
-            live: live.asked_for(&self.request.path),
+            began: live.stamp(),
+            live,
         }))
     }
 
@@ -254,7 +256,7 @@ impl Visit<'_> {
         coding: Option<Coding>,
     ) -> Result<Performance, RenderError> {
         let engine = self.engine;
-        let began = engine.session.clock.now() + after;
+        let began = (engine.session.clock.now() + after).into();
         let began_ms = self.moment.now_ms + after.as_millis() as u64;
         let mut plan = Plan::new(
             self.scenario.clone(),
@@ -274,18 +276,16 @@ impl Visit<'_> {
             worker: place.worker,
             stage: engine.stage.clone(),
             live: place.live,
-            last_event_id,
             began,
             wrote: began,
-            quiet: began,
+            stepping: Stepping::behind(last_event_id),
             waits: Waits::begin(place.began),
             outlet,
             held: false,
             sized: false,
-            restless: (0, Duration::ZERO),
             witnessed: None,
             rests_until: None,
-            passing: Default::default(),
+            passing: None,
         })
     }
 }

@@ -20,9 +20,15 @@ use crate::topic::{Message, Messages, PublishError, Start, Subscription, TooSlow
 
 /// A subscription under way.
 pub(super) struct Relay {
-    pub(super) branch: BranchId,
-    topics: Vec<Selector>,
     pub(super) subscription: Subscription,
+    /// `None`: it never ends, which there may be very many of.
+    ends: Option<Box<Ends>>,
+}
+
+/// What is known of a relay that comes to its end.
+struct Ends {
+    branch: BranchId,
+    topics: Vec<Selector>,
     left: Option<u64>,
     until: Option<Duration>,
     /// The stamp of the last message relayed, or of the beginning.
@@ -47,16 +53,16 @@ pub(super) const BATCH: usize = 16;
 pub(super) struct Waits {
     /// Most relay one topic.
     relays: SmallVec<[Relay; 1]>,
-    pending: Vec<Pending>,
-    /// What it has dealt with before, if it has.
-    marks: Option<Box<Marks>>,
-    /// The stamp at which the stream began: what happened before is not waited for.
-    began: u64,
+    /// `None`: the script will never wait for anything else.
+    elsewhere: Option<Box<Elsewhere>>,
 }
 
-/// What a stream has dealt with.
+/// What besides relays a stream waits for, and what it has dealt with.
 #[derive(Default)]
-struct Marks {
+struct Elsewhere {
+    pending: Vec<Pending>,
+    /// The stamp at which the stream began: what happened before is not waited for.
+    began: u64,
     /// Where it is in topics it has relayed before.
     relayed: VecDeque<(Vec<Selector>, u64)>,
     /// Where it is in what it has waited for before.
@@ -82,9 +88,13 @@ pub(super) enum Came {
 impl Waits {
     /// For a stream that begins now.
     pub(super) fn begin(began: u64) -> Waits {
-        Waits {
+        let elsewhere = Elsewhere {
             began,
-            ..Waits::default()
+            ..Elsewhere::default()
+        };
+        Waits {
+            relays: SmallVec::new(),
+            elsewhere: Some(Box::new(elsewhere)),
         }
     }
 
@@ -111,8 +121,7 @@ impl Waits {
         stage: &Stage,
         scenario: &Scenario,
     ) -> Result<(), PublishError> {
-        let marks = self.marks.as_deref();
-        let mut relayed = marks.iter().flat_map(|marks| &marks.relayed);
+        let mut relayed = self.elsewhere.iter().flat_map(|marks| &marks.relayed);
         let relayed = relayed.find(|(topics, _)| *topics == what.topics);
         let relayed = relayed.map(|(_, stamp)| *stamp);
         let start = match (what.from, relayed, last_event_id) {
@@ -132,26 +141,36 @@ impl Waits {
                 .unwrap_or_default()
         };
         let subscription = stage.topics.subscribe(&what.topics, start, &rules)?;
-        self.relays.push(Relay {
-            branch,
-            topics: what.topics,
-            subscription,
-            left: what.limit,
-            until: what.until,
-            last,
+        let ends = (what.limit.is_some() || what.until.is_some()).then(|| {
+            Box::new(Ends {
+                branch,
+                topics: what.topics,
+                left: what.limit,
+                until: what.until,
+                last,
+            })
         });
+        self.relays.push(Relay { subscription, ends });
         Ok(())
     }
 
     /// A branch waits for what happens elsewhere.
     pub(super) fn wait(&mut self, branch: BranchId, awaiting: Awaiting) {
-        self.pending.push(Pending { branch, awaiting });
+        let elsewhere = self.elsewhere.get_or_insert_default();
+        elsewhere.pending.push(Pending { branch, awaiting });
+    }
+
+    fn pending(&self) -> &[Pending] {
+        self.elsewhere
+            .as_ref()
+            .map_or(&[], |elsewhere| &elsewhere.pending)
     }
 
     /// When the first of them has waited long enough.
     pub(super) fn first_until(&self) -> Option<Duration> {
-        let relays = self.relays.iter().filter_map(|relay| relay.until);
-        let pending = self.pending.iter().filter_map(|pending| pending.awaiting.until);
+        let relays = self.relays.iter().filter_map(Relay::until);
+        let pending = self.pending().iter();
+        let pending = pending.filter_map(|pending| pending.awaiting.until);
         relays.chain(pending).min()
     }
 
@@ -160,32 +179,36 @@ impl Waits {
     pub(super) fn expired(&mut self, elapsed: Duration) -> Option<(BranchId, Duration, bool)> {
         let late = |until: Option<Duration>| until.filter(|until| *until <= elapsed);
         let relay = self.relays.iter().enumerate();
-        if let Some((at, until)) = { relay }.find_map(|(at, relay)| Some((at, late(relay.until)?))) {
-            return Some((self.close(at), until, true));
+        if let Some((at, until)) = { relay }.find_map(|(at, relay)| Some((at, late(relay.until())?))) {
+            return Some((self.close(at)?, until, true));
         }
-        let mut pending = self.pending.iter().enumerate();
-        let (at, until) = pending.find_map(|(at, p)| Some((at, late(p.awaiting.until)?)))?;
-        Some((self.pending.remove(at).branch, until, false))
+        let pending = &mut self.elsewhere.as_mut()?.pending;
+        let mut all = pending.iter().enumerate();
+        let (at, until) = all.find_map(|(at, p)| Some((at, late(p.awaiting.until)?)))?;
+        Some((pending.remove(at).branch, until, false))
     }
 
     /// Takes one message off a relay's count. When it was the last, the branch goes on.
     pub(super) fn counted(&mut self, index: usize, message: &Message) -> Option<BranchId> {
-        let relay = &mut self.relays[index];
-        relay.left = relay.left.map(|left| left.saturating_sub(1));
-        relay.last = message.stamp;
-        (relay.left == Some(0)).then(|| self.close(index))
+        let ends = self.relays[index].ends.as_mut()?;
+        ends.left = ends.left.map(|left| left.saturating_sub(1));
+        ends.last = message.stamp;
+        match ends.left {
+            Some(0) => self.close(index),
+            _ => None,
+        }
     }
 
     /// Ends a relay; a later one of the same topics goes on behind its last message.
-    fn close(&mut self, index: usize) -> BranchId {
-        let relay = self.relays.remove(index);
-        let relayed = &mut self.marks.get_or_insert_default().relayed;
-        relayed.retain(|(topics, _)| *topics != relay.topics);
+    fn close(&mut self, index: usize) -> Option<BranchId> {
+        let ends = self.relays.remove(index).ends?;
+        let relayed = &mut self.elsewhere.get_or_insert_default().relayed;
+        relayed.retain(|(topics, _)| *topics != ends.topics);
         if relayed.len() >= MOST_MARKS {
             relayed.pop_front();
         }
-        relayed.push_back((relay.topics, relay.last));
-        relay.branch
+        relayed.push_back((ends.topics, ends.last));
+        Some(ends.branch)
     }
 
     /// A message that was there at once.
@@ -204,29 +227,25 @@ impl Waits {
 
     /// Whether nothing is waited for.
     pub(super) fn is_empty(&self) -> bool {
-        self.relays.is_empty() && self.pending.is_empty()
+        self.relays.is_empty() && self.pending().is_empty()
     }
 
     /// How many topics (or several in one relay) there are to pass on, if it is one at most, its end is
     /// not near, and nothing else is waited for.
     pub(super) fn simple(&self) -> Option<usize> {
-        let far = |relay: &Relay| relay.left.is_none_or(|left| left > BATCH as u64);
-        let simple = self.pending.is_empty() && self.relays.len() <= 1 && self.relays.iter().all(far);
+        let far = |relay: &Relay| relay.left().is_none_or(|left| left > BATCH as u64);
+        let simple = self.pending().is_empty() && self.relays.len() <= 1 && self.relays.iter().all(far);
         simple.then_some(self.relays.len())
     }
 
     /// Whether there is nothing but a relay that never ends.
     pub(super) fn is_endless(&self) -> bool {
-        let endless = |relay: &Relay| relay.left.is_none() && relay.until.is_none();
-        self.pending.is_empty() && matches!(self.relays.as_slice(), [relay] if endless(relay))
+        self.pending().is_empty() && matches!(self.relays.as_slice(), [relay] if relay.ends.is_none())
     }
 
     /// Forgets what only matters to what comes after the waiting.
     pub(super) fn forget(&mut self) {
-        self.marks = None;
-        for relay in &mut self.relays {
-            relay.topics = Vec::new();
-        }
+        self.elsewhere = None;
     }
 
     /// Takes up messages of the only relay, if there is one, as many as can be written at once.
@@ -245,19 +264,17 @@ impl Waits {
     pub(super) fn passing_on(&mut self, messages: &[Arc<Message>]) {
         if let ([relay], Some(last)) = (self.relays.as_mut_slice(), messages.last()) {
             relay.subscription.taken();
-            relay.left = relay.left.map(|left| left - messages.len() as u64);
-            relay.last = last.stamp;
+            if let Some(ends) = &mut relay.ends {
+                ends.left = ends.left.map(|left| left - messages.len() as u64);
+                ends.last = last.stamp;
+            }
         }
     }
 
     /// Waits for whatever comes first. Cancel-safe.
     pub(super) async fn come(&mut self, stage: &Stage, live: &LiveConnection) -> Came {
-        let Waits {
-            relays,
-            pending,
-            marks,
-            began,
-        } = self;
+        let Waits { relays, elsewhere } = self;
+        let elsewhere = elsewhere.as_deref();
         let messages = async {
             match relays.as_mut_slice() {
                 [] => std::future::pending().await,
@@ -269,12 +286,12 @@ impl Waits {
                 }
             }
         };
-        let elsewhere = async {
-            if pending.is_empty() {
+        let awaited = async {
+            let Some(elsewhere) = elsewhere.filter(|elsewhere| !elsewhere.pending.is_empty()) else {
                 return std::future::pending().await;
-            }
-            let marks = marks.as_deref();
-            let holds = |p: &Pending| holds(&p.awaiting.what, marks, *began, stage, live);
+            };
+            let pending = &elsewhere.pending;
+            let holds = |p: &Pending| holds(&p.awaiting.what, elsewhere, stage, live);
             // Kept as it was found: when it is dealt with it may no longer hold.
             let mut found = None;
             let find = || {
@@ -293,7 +310,7 @@ impl Waits {
                 Ok(message) => Came::Message { relay, message, live: true },
                 Err(TooSlow { missed }) => Came::TooSlow(missed),
             },
-            Some((at, stamp)) = elsewhere => self.take_awaited(at, stamp),
+            Some((at, stamp)) = awaited => self.take_awaited(at, stamp),
             parcel = live.handed_in() => Came::HandedIn(parcel),
         }
     }
@@ -318,17 +335,30 @@ impl Waits {
 
     /// The branches whose wait is over: all that wait for the same as the one found.
     fn take_awaited(&mut self, at: usize, stamp: u64) -> Came {
-        let awaited = self.pending[at].awaiting.what.clone();
-        let same = self.pending.extract_if(.., |p| p.awaiting.what == awaited);
+        let elsewhere = self.elsewhere.get_or_insert_default();
+        let awaited = elsewhere.pending[at].awaiting.what.clone();
+        let same = elsewhere.pending.extract_if(.., |p| p.awaiting.what == awaited);
         let branches = same.map(|p| p.branch).collect();
-        self.mark_awaited(awaited, stamp);
+        elsewhere.mark_awaited(awaited, stamp);
         Came::Awaited(branches)
     }
+}
 
+impl Relay {
+    fn left(&self) -> Option<u64> {
+        self.ends.as_ref()?.left
+    }
+
+    fn until(&self) -> Option<Duration> {
+        self.ends.as_ref()?.until
+    }
+}
+
+impl Elsewhere {
     /// Remembers that it was dealt with. The one least recently dealt with is forgotten when there are
     /// too many: what happened up to then counts as dealt with.
     fn mark_awaited(&mut self, awaited: Wanted, stamp: u64) {
-        let marks = &mut self.marks.get_or_insert_default().awaited;
+        let marks = &mut self.awaited;
         marks.retain(|(what, _)| *what != awaited);
         if marks.len() >= MOST_MARKS
             && let Some((_, oldest)) = marks.pop_front()
@@ -340,28 +370,21 @@ impl Waits {
 }
 
 /// The stamp at which what is waited for came, if it has come.
-fn holds(
-    what: &Wanted,
-    marks: Option<&Marks>,
-    began: u64,
-    stage: &Stage,
-    live: &LiveConnection,
-) -> Option<u64> {
-    let mut awaited = marks.into_iter().flat_map(|marks| &marks.awaited);
-    let dealt_with = awaited.find(|(marked, _)| marked == what);
+fn holds(what: &Wanted, marks: &Elsewhere, stage: &Stage, live: &LiveConnection) -> Option<u64> {
+    let dealt_with = marks.awaited.iter().find(|(marked, _)| marked == what);
     let dealt_with = dealt_with.map(|(_, stamp)| *stamp);
     let stamp = match what {
         // The others may have left again by the time one looks. A stream counts from when it came.
         Wanted::Clients(count) => {
-            let behind = dealt_with.unwrap_or(live.stamp - 1);
+            let behind = dealt_with.unwrap_or(live.stamp() - 1);
             let stamp = stage.board.stamp();
-            let most = stage.connections.most_since(&live.endpoint, behind);
+            let most = stage.connections.most_since(live.endpoint(), behind);
             return (most as u64 >= *count).then_some(stamp);
         }
         Wanted::Signal(name) => stage.board.signalled(name)?,
         Wanted::Publish(topic) => stage.topics.published(topic)?,
     };
-    (stamp > dealt_with.unwrap_or(began)).then_some(stamp)
+    (stamp > dealt_with.unwrap_or(marks.began)).then_some(stamp)
 }
 
 #[cfg(test)]

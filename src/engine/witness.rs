@@ -9,7 +9,7 @@ use super::{Head, Outcome};
 use crate::clock::Clock;
 use crate::expect::{self, Arrival, Judge, Verdict};
 use crate::expr::{Moment, RequestScope};
-use crate::journal::{Bounds, By, Ended, How, Journal, Matched, Record};
+use crate::journal::{Bounds, By, Ended, Entry, How, Journal, Matched, Record};
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::scenario::model::Endpoint;
@@ -39,7 +39,7 @@ pub(super) struct Visitor<'a> {
 #[derive(Debug, Clone)]
 pub struct Witnessed {
     witness: Arc<Witness>,
-    record: Record,
+    entry: Arc<Entry>,
 }
 
 impl Witness {
@@ -70,7 +70,7 @@ impl Witness {
             .arrived(request, self.clock.now(), self.clock.wall_ms());
         Witnessed {
             witness: self.clone(),
-            record,
+            entry: record.entry().clone(),
         }
     }
 
@@ -137,22 +137,21 @@ impl Witnessed {
         scope: &RequestScope,
         moment: Moment,
     ) {
-        let Witnessed { witness, record } = self;
+        let Witnessed { witness, entry } = self;
         if let Some(visitor) = visitor {
-            record.matched(&Matched {
-                endpoint: visitor.endpoint.shown_key().to_owned(),
-                name: visitor.endpoint.name.clone(),
-                client: visitor.client.to_owned(),
+            self.record().matched(Matched {
+                endpoint: visitor.endpoint.named.clone(),
+                client: visitor.client.into(),
                 attempt: visitor.attempt,
             });
         }
         let arrival = Arrival {
-            number: record.number(),
-            at: record.entry().at,
+            number: entry.number,
+            at: entry.at(),
             request,
             endpoint: visitor
                 .filter(|visitor| visitor.counts)
-                .map(|visitor| visitor.endpoint.key.as_str()),
+                .map(|visitor| visitor.endpoint.named.key.as_str()),
             client: visitor.map_or("", |visitor| visitor.client),
             scope,
             moment,
@@ -162,9 +161,9 @@ impl Witnessed {
 
     /// The head goes out; a plain answer is over with that.
     pub fn answered(&self, head: &Head, stream: bool) {
-        let Witnessed { witness, record } = self;
+        let Witnessed { witness, entry } = self;
         let at = witness.clock.now();
-        record.answered(at, Some(head.status), stream);
+        self.record().answered(at, Some(head.status), stream);
         let retry_after = head.get("retry-after").and_then(|value| seconds(value));
         let answered = expect::Answered {
             at,
@@ -172,35 +171,35 @@ impl Witnessed {
             retry_after,
             stream,
         };
-        witness.tell(|judge| judge.answered(record.number(), &answered));
+        witness.tell(|judge| judge.answered(entry.number, &answered));
     }
 
     /// The request.
     pub fn request(&self) -> Request {
-        self.record.entry().request()
+        self.entry.request()
     }
 
     /// There will be no head.
     pub fn unanswered(&self) {
-        self.record.answered(self.witness.clock.now(), None, false);
+        self.record().answered(self.witness.clock.now(), None, false);
     }
 
     /// Bytes of the body were written, as they are before any coding, with so many events among them.
     pub(super) fn wrote(&self, bytes: &[u8], events: u64) {
         let now = (events > 0).then(|| self.witness.clock.now());
-        self.record.wrote(bytes, now);
+        self.entry.wrote(bytes, now);
     }
 
     /// Messages of a topic were written, each an event, at this time of the clock.
     pub(super) fn relayed(&self, messages: &[Arc<Message>], now: Duration) {
         let pieces = messages.iter();
         let pieces = pieces.map(|message| (message.frame.as_bytes(), message.digest.as_ref()));
-        self.record.wrote_digested(pieces, now);
+        self.entry.wrote_digested(pieces, now);
     }
 
     /// The stream stays open, but there is nothing more to send.
     pub(super) fn silent(&self) {
-        let (witness, number) = (&self.witness, self.record.number());
+        let (witness, number) = (&self.witness, self.entry.number);
         let (now, last) = (witness.clock.now(), self.last_event());
         witness.tell(|judge| judge.silent(number, now, last));
     }
@@ -221,25 +220,29 @@ impl Witnessed {
 
     /// The connection has ended, or the request was never answered.
     pub fn ended(&self, ended: Ended) {
-        let Witnessed { witness, record } = self;
+        let Witnessed { witness, entry } = self;
         let at = witness.clock.now();
         let by = ended.by;
         // Whoever served it tells it again when its connection is done with.
-        if !record.ended(at, ended) {
+        if !self.record().ended(at, ended) {
             return;
         }
-        let retry = record.entry().sent().retry_ms.map(Duration::from_millis);
+        let retry = entry.sent().retry_ms.map(Duration::from_millis);
         let ended = expect::Ended {
             at,
             by,
             last_write: self.last_event(),
             retry,
         };
-        witness.tell(|judge| judge.ended(record.number(), &ended));
+        witness.tell(|judge| judge.ended(entry.number, &ended));
     }
 
     fn last_event(&self) -> Option<Duration> {
-        self.record.entry().last_event()
+        self.entry.last_event()
+    }
+
+    fn record(&self) -> Record {
+        Record::new(&self.witness.journal, &self.entry)
     }
 }
 

@@ -1,19 +1,21 @@
 //! One request in the journal, and what became of it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::request::Request;
 use crate::request::packed::Packed;
-use crate::scenario::model::End;
-use crate::wire::Sent;
+use crate::scenario::model::{End, Named};
+use crate::tick::Tick;
 use crate::wire::sent::Tally;
+use crate::wire::{Digest, Sent};
 
 /// Bytes of a reason that are kept.
 const LONGEST_REASON: usize = 1 << 10;
 
 /// What an entry takes besides its texts, roughly: itself, and its places in the journal.
-const BESIDES: usize = size_of::<Entry>() + 128;
+const BESIDES: usize = size_of::<Entry>() + size_of::<Came>() + 128;
 
 /// A request. What is known when it comes stays as it is; the rest is asked for.
 #[derive(Debug)]
@@ -22,25 +24,29 @@ pub struct Entry {
     progress: Mutex<Progress>,
     /// From 1, in order of arrival.
     pub number: u64,
-    /// When it came, on the session's clock.
-    pub at: Duration,
-    /// When it came, in milliseconds since the Unix epoch.
-    pub wall_ms: u64,
-    /// Of its body no more than what is kept.
+    /// What it takes, in bytes, about.
+    pub(super) size: AtomicUsize,
+    /// Looked at seldom: it lies apart.
+    came: Box<Came>,
+}
+
+/// What came, and when.
+#[derive(Debug)]
+struct Came {
+    at: Tick,
+    wall_ms: u64,
     request: Packed,
-    /// How many bytes its body had.
-    pub body_bytes: usize,
+    /// What answers it, and the gap to the client's connection before.
+    matched: OnceLock<(Matched, Option<Tick>)>,
 }
 
 /// What answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matched {
-    /// The endpoint's key (`GET /sse`).
-    pub endpoint: String,
-    /// The endpoint's name, if it has one.
-    pub name: Option<String>,
+    /// The endpoint.
+    pub endpoint: Arc<Named>,
     /// The client's key; empty if all are one.
-    pub client: String,
+    pub client: Box<str>,
     /// Which request of its client it is, from 1.
     pub attempt: u64,
 }
@@ -111,37 +117,40 @@ pub enum By {
 pub(super) struct Progress {
     pub(super) tally: Tally,
     /// When the last event was written.
-    pub(super) last_event: Option<Duration>,
+    last_event: Option<Tick>,
     pub(super) ended: Option<Box<(Duration, Ended)>>,
-    pub(super) matched: Option<Box<Matched>>,
-    pub(super) gap: Option<Duration>,
-    pub(super) answered: Option<Answered>,
+    answered: Option<Head>,
+}
+
+/// The head of an answer, in little memory.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    at: Tick,
+    /// 0: there is no answer at all.
+    status: u16,
+    stream: bool,
 }
 
 impl Entry {
     /// A request that has come; `most_body`: bytes of its body that are kept.
     pub(super) fn new(request: &Request, at: Duration, wall_ms: u64, most_body: usize) -> Entry {
-        let body_bytes = request.body.len();
-        let packed = match body_bytes <= most_body {
-            true => Packed::of(request),
-            false => Packed::of(&Request {
-                body: request.body.slice(..most_body),
-                ..request.clone()
-            }),
-        };
+        let packed = Packed::of(request, most_body);
         Entry {
             number: 0,
-            at,
-            wall_ms,
-            request: packed,
-            body_bytes,
+            size: AtomicUsize::new(BESIDES + packed.size()),
+            came: Box::new(Came {
+                at: at.into(),
+                wall_ms,
+                request: packed,
+                matched: OnceLock::new(),
+            }),
             progress: Mutex::default(),
         }
     }
 
     /// The request as it came; only the beginning of a long body is kept.
     pub fn request(&self) -> Request {
-        self.request.unpack()
+        self.came.request.unpack()
     }
 
     /// Its path and query, as sent.
@@ -149,9 +158,49 @@ impl Entry {
         self.request().target()
     }
 
-    /// About how many bytes of memory it takes as it came.
-    pub(super) fn size(&self) -> usize {
-        BESIDES + self.request.size()
+    /// When it came, on the session's clock.
+    pub fn at(&self) -> Duration {
+        self.came.at.into()
+    }
+
+    /// When it came, in milliseconds since the Unix epoch.
+    pub fn wall_ms(&self) -> u64 {
+        self.came.wall_ms
+    }
+
+    /// How many bytes its body had.
+    pub fn body_bytes(&self) -> usize {
+        self.came.request.body_bytes()
+    }
+
+    /// What it has in common with one before takes no memory of its own.
+    pub(super) fn share(&mut self, before: &Entry) {
+        self.came.request.share(&before.came.request);
+    }
+
+    /// Bytes of a stream's body were written, in order, as they are before any content coding. What
+    /// comes after the end does not count. Takes no lock but the entry's own.
+    ///
+    /// `event`: when, on the session's clock, if an event ends in them.
+    pub fn wrote(&self, bytes: &[u8], event: Option<Duration>) {
+        let mut progress = self.progress();
+        progress.last_event = event.map(Tick::from).or(progress.last_event);
+        if progress.ended.is_none() {
+            progress.tally.feed(bytes);
+        }
+    }
+
+    /// The same for events of which it is known what they are.
+    pub fn wrote_digested<'p>(
+        &self,
+        pieces: impl Iterator<Item = (&'p [u8], Option<&'p Digest>)>,
+        now: Duration,
+    ) {
+        let mut progress = self.progress();
+        progress.last_event = Some(now.into());
+        if progress.ended.is_none() {
+            pieces.for_each(|(bytes, digest)| progress.tally.feed_digested(bytes, digest));
+        }
     }
 
     /// What happens to it. Nothing else is locked by whoever holds this.
@@ -161,18 +210,27 @@ impl Entry {
 
     /// What answers it; `None`: nothing, or not yet known.
     pub fn matched(&self) -> Option<Matched> {
-        self.progress().matched.as_deref().cloned()
+        self.known_match().cloned()
+    }
+
+    pub(super) fn known_match(&self) -> Option<&Matched> {
+        self.came.matched.get().map(|(matched, _)| matched)
+    }
+
+    /// What answers it becomes known; the first time counts: whether it was this one.
+    pub(super) fn is_matched(&self, by: Matched, gap: Option<Duration>) -> bool {
+        self.came.matched.set((by, gap.map(Tick::from))).is_ok()
     }
 
     /// The time from the end of the same client's connection before, at the same endpoint, to this
     /// arrival; `None` if none had ended.
     pub fn gap(&self) -> Option<Duration> {
-        self.progress().gap
+        self.came.matched.get()?.1.map(Tick::time)
     }
 
     /// How it was answered, once it is.
     pub fn answered(&self) -> Option<Answered> {
-        self.progress().answered
+        self.progress().answered()
     }
 
     /// What its stream has sent until now; all 0 without a stream.
@@ -182,7 +240,7 @@ impl Entry {
 
     /// When the last event of its stream was written, on the session's clock.
     pub fn last_event(&self) -> Option<Duration> {
-        self.progress().last_event
+        self.progress().last_event.map(Tick::time)
     }
 
     /// When and how it ended; `None` while it is open.
@@ -196,10 +254,22 @@ impl Entry {
     }
 }
 
-impl Matched {
-    /// About how many bytes of memory it takes.
-    pub(super) fn size(&self) -> usize {
-        self.endpoint.len() + self.name.as_ref().map_or(0, String::len) + self.client.len()
+impl Progress {
+    pub(super) fn answered(&self) -> Option<Answered> {
+        let Head { at, status, stream } = self.answered?;
+        Some(Answered {
+            at: at.into(),
+            status: (status > 0).then_some(status),
+            stream,
+        })
+    }
+
+    pub(super) fn answer(&mut self, head: Answered) {
+        self.answered = Some(Head {
+            at: head.at.into(),
+            status: head.status.unwrap_or(0),
+            stream: head.stream,
+        });
     }
 }
 

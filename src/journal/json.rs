@@ -2,14 +2,14 @@
 
 use crate::request::Request;
 use crate::wire::Sent;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value as Json, json};
 
-use super::entry::{Entry, Progress};
+use super::entry::Entry;
 use super::mask::{Content, Mask, Secrets, Shown};
 
 impl Entry {
@@ -48,8 +48,8 @@ impl Entry {
         };
         let known = json!({
             "number": self.number,
-            "at_ms": milliseconds(self.at),
-            "time": crate::scenario::time_of_day::format(self.wall_ms),
+            "at_ms": milliseconds(self.at()),
+            "time": crate::scenario::time_of_day::format(self.wall_ms()),
             "method": request.method,
             "target": target,
             "version": request.version.as_str(),
@@ -60,10 +60,10 @@ impl Entry {
         let Json::Object(mut shown) = known else {
             unreachable!("an object was written above");
         };
-        if let Some(body) = body(&request, self.body_bytes, &mut secrets) {
+        if let Some(body) = body(&request, self.body_bytes(), &mut secrets) {
             shown.insert("body".into(), body);
         }
-        progress(&mut shown, self.progress(), secrets.as_ref());
+        progress(&mut shown, self, secrets.as_ref());
         shown.into()
     }
 }
@@ -130,21 +130,22 @@ fn content(request: &Request, truncated: bool) -> Content<'_> {
 }
 
 /// What became of it.
-fn progress(shown: &mut Map<String, Json>, progress: MutexGuard<Progress>, secrets: Option<&Secrets>) {
+fn progress(shown: &mut Map<String, Json>, entry: &Entry, secrets: Option<&Secrets>) {
+    let progress = entry.progress();
     let mut add = |name: &str, value: Json| shown.insert(name.into(), value);
-    if let Some(matched) = &progress.matched {
-        add("endpoint", matched.endpoint.as_str().into());
-        if let Some(name) = &matched.name {
+    if let Some(matched) = entry.known_match() {
+        add("endpoint", matched.endpoint.shown_key().into());
+        if let Some(name) = &matched.endpoint.name {
             add("name", name.as_str().into());
         }
-        let client = matched.client.as_str();
+        let client = &*matched.client;
         add("client", secrets.map_or(client, |s| s.derived(client)).into());
         add("attempt", matched.attempt.into());
     }
-    if let Some(gap) = progress.gap {
+    if let Some(gap) = entry.gap() {
         add("gap_ms", milliseconds(gap).into());
     }
-    if let Some(answered) = progress.answered {
+    if let Some(answered) = progress.answered() {
         let head = json!({
             "at_ms": milliseconds(answered.at), "status": answered.status, "stream": answered.stream,
         });

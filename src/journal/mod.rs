@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::request::Request;
+use crate::scenario::model::Named;
 pub use crate::wire::Sent;
 pub use entry::{Answered, By, Ended, Entry, How, Matched};
 pub use json::ndjson;
@@ -88,7 +89,7 @@ impl Journal {
         let entry = Entry::new(request, at, wall_ms, self.most_body);
         let entry = self.shelf().add(entry);
         self.changed();
-        Record::new(self.clone(), entry)
+        Record::new(self, &entry)
     }
 
     /// The entries that are kept and wanted, in order of arrival. They go on changing while they are open.
@@ -144,15 +145,17 @@ pub fn is_meant(key: &str, wanted: &str) -> bool {
 
 impl Query<'_> {
     fn wants(&self, entry: &Entry) -> bool {
-        let progress = entry.progress();
-        let matched = progress.matched.as_ref();
+        let matched = entry.known_match();
         let endpoint = |wanted| {
-            matched.is_some_and(|m| is_meant(&m.endpoint, wanted) || m.name.as_deref() == Some(wanted))
+            matched.is_some_and(|m| {
+                let Named { name, .. } = &*m.endpoint;
+                is_meant(m.endpoint.shown_key(), wanted) || name.as_deref() == Some(wanted)
+            })
         };
-        let client = |wanted| matched.is_some_and(|m| m.client == wanted);
+        let client = |wanted: &str| matched.is_some_and(|m| *m.client == *wanted);
         self.endpoint.is_none_or(endpoint)
             && self.client.is_none_or(client)
-            && self.open.is_none_or(|open| open == progress.ended.is_none())
+            && self.open.is_none_or(|open| open == entry.is_open())
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the journal keeps, within its bounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::Bounds;
@@ -21,8 +22,8 @@ pub(super) struct Shelf {
     dropped: u64,
     /// What they take.
     pub(super) bytes: usize,
-    /// With what each takes.
-    entries: BTreeMap<u64, (Arc<Entry>, usize)>,
+    /// In order of arrival.
+    entries: VecDeque<Arc<Entry>>,
     /// Those of the entries that have ended.
     finished: BTreeSet<u64>,
     ends: Ends,
@@ -36,7 +37,7 @@ impl Shelf {
             cleared: 0,
             dropped: 0,
             bytes: 0,
-            entries: BTreeMap::new(),
+            entries: VecDeque::new(),
             finished: BTreeSet::new(),
             ends: Ends::new(MOST_CLIENTS),
         }
@@ -46,18 +47,27 @@ impl Shelf {
     pub(super) fn add(&mut self, mut entry: Entry) -> Arc<Entry> {
         self.last += 1;
         entry.number = self.last;
-        let size = entry.size();
+        if let Some(before) = self.entries.back() {
+            entry.share(before);
+        }
+        self.bytes += entry.size.load(Relaxed);
         let entry = Arc::new(entry);
-        self.entries.insert(self.last, (entry.clone(), size));
-        self.bytes += size;
+        self.entries.push_back(entry.clone());
         self.make_room();
         entry
     }
 
+    /// Where an entry is.
+    fn place(&self, number: u64) -> Option<usize> {
+        self.entries
+            .binary_search_by_key(&number, |entry| entry.number)
+            .ok()
+    }
+
     /// An entry takes more than before.
     pub(super) fn grow(&mut self, number: u64, by: usize) {
-        if let Some((_, size)) = self.entries.get_mut(&number) {
-            *size += by;
+        if let Some(place) = self.place(number) {
+            self.entries[place].size.fetch_add(by, Relaxed);
             self.bytes += by;
             self.make_room();
         }
@@ -71,7 +81,7 @@ impl Shelf {
         if let Some(whose) = whose {
             self.ends.ended(whose, at);
         }
-        if self.entries.contains_key(&number) {
+        if self.place(number).is_some() {
             self.finished.insert(number);
         }
     }
@@ -85,18 +95,17 @@ impl Shelf {
     fn make_room(&mut self) {
         while self.entries.len() > self.bounds.entries || self.bytes > self.bounds.bytes {
             let oldest = self.finished.pop_first();
-            let Some(number) = oldest.or_else(|| self.entries.keys().next().copied()) else {
+            let place = oldest.map_or(Some(0), |number| self.place(number));
+            let Some(entry) = place.and_then(|place| self.entries.remove(place)) else {
                 return;
             };
-            if let Some((_, size)) = self.entries.remove(&number) {
-                self.bytes -= size;
-                self.dropped += 1;
-            }
+            self.bytes -= entry.size.load(Relaxed);
+            self.dropped += 1;
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.entries.clear();
+        self.entries = VecDeque::new();
         self.finished.clear();
         self.ends.clear();
         self.bytes = 0;
@@ -112,17 +121,12 @@ impl Shelf {
     }
 
     pub(super) fn get(&self, number: u64) -> Option<Arc<Entry>> {
-        self.entries.get(&number).map(|(entry, _)| entry.clone())
+        self.place(number).map(|place| self.entries[place].clone())
     }
 
     /// Those with a higher number, in order.
     pub(super) fn after(&self, number: u64) -> Vec<Arc<Entry>> {
-        let Some(first) = number.checked_add(1) else {
-            return Vec::new();
-        };
-        self.entries
-            .range(first..)
-            .map(|(_, (entry, _))| entry.clone())
-            .collect()
+        let first = self.entries.partition_point(|entry| entry.number <= number);
+        self.entries.range(first..).cloned().collect()
     }
 }

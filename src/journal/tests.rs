@@ -13,11 +13,17 @@ fn arrive(journal: &Arc<Journal>, at: u64) -> Record {
 }
 
 fn matched(endpoint: &str, client: &str) -> Matched {
+    known(endpoint, None, client, 1)
+}
+
+fn known(key: &str, name: Option<&str>, client: &str, attempt: u64) -> Matched {
     Matched {
-        endpoint: endpoint.into(),
-        name: None,
+        endpoint: Arc::new(Named {
+            name: name.map(str::to_owned),
+            key: key.into(),
+        }),
         client: client.into(),
-        attempt: 1,
+        attempt,
     }
 }
 
@@ -50,7 +56,7 @@ fn the_oldest_that_have_ended_go_first_and_numbers_go_on() {
     }
     assert!(journal.entry(1).is_none() && journal.entry(4).is_some());
     // It can still be written on.
-    records[0].wrote(b"data: a\n\n", None);
+    records[0].entry().wrote(b"data: a\n\n", None);
     records[0].ended(ms(6), script_end());
     assert_eq!((records[0].entry().sent().events, all(&journal).len()), (1, 3));
 }
@@ -59,7 +65,7 @@ fn the_oldest_that_have_ended_go_first_and_numbers_go_on() {
 fn bytes_are_bounded() {
     let mut request = Request::example("POST", "/");
     request.body = Bytes::from(vec![b'x'; 1000]);
-    let size = Entry::new(&request, ms(0), 0, 100).size();
+    let size = Entry::new(&request, ms(0), 0, 100).size.into_inner();
     let journal = Journal::new(Bounds {
         entries: 1000,
         bytes: size * 3 + 50,
@@ -70,9 +76,9 @@ fn bytes_are_bounded() {
     let record = arrive();
     assert_eq!((all(&journal), journal.dropped()), (vec![8, 9, 10], 7));
     let entry = record.entry();
-    assert_eq!((entry.body_bytes, entry.request().body.len()), (1000, 100));
+    assert_eq!((entry.body_bytes(), entry.request().body.len()), (1000, 100));
     // What is known later counts too.
-    record.matched(&matched("GET /", &"x".repeat(51)));
+    record.matched(matched("GET /", &"x".repeat(51)));
     assert_eq!(all(&journal), [9, 10]);
     record.ended(ms(1), Ended::because(How::Cut, By::Failure, &"☃".repeat(size)));
     assert_eq!(record.entry().ended().unwrap().1.why.unwrap().len(), 1023);
@@ -92,7 +98,7 @@ fn the_gap_is_from_the_end_of_the_same_clients_connection_before() {
     let journal = Journal::new(Bounds::default());
     let visit = |endpoint: &str, client: &str, from: u64, to: u64| {
         let record = arrive(&journal, from);
-        record.matched(&matched(endpoint, client));
+        record.matched(matched(endpoint, client));
         record.answered(ms(from), Some(200), true);
         record.ended(ms(to), script_end());
         record.entry().gap().map(|gap| gap.as_millis())
@@ -104,7 +110,7 @@ fn the_gap_is_from_the_end_of_the_same_clients_connection_before() {
     assert_eq!(visit("GET /a", "x", 5000, 6000), Some(0));
     assert_eq!(visit("GET /a", "x", 5500, 7000), None, "it had not ended");
     let plain = arrive(&journal, 8000);
-    plain.matched(&matched("GET /a", "x"));
+    plain.matched(matched("GET /a", "x"));
     plain.answered(ms(8000), Some(503), false);
     assert_eq!(
         visit("GET /a", "x", 8500, 9000),
@@ -112,7 +118,7 @@ fn the_gap_is_from_the_end_of_the_same_clients_connection_before() {
         "after a plain answer"
     );
     let open = arrive(&journal, 9000);
-    open.matched(&matched("GET /a", "x"));
+    open.matched(matched("GET /a", "x"));
     journal.clear();
     assert_eq!(visit("GET /a", "x", 9500, 9600), None, "cleared");
     open.ended(ms(9700), script_end());
@@ -127,15 +133,15 @@ fn the_gap_is_from_the_end_of_the_same_clients_connection_before() {
 fn the_first_word_counts() {
     let journal = Journal::new(Bounds::default());
     let record = arrive(&journal, 0);
-    record.matched(&matched("GET /a", "x"));
-    record.matched(&matched("GET /b", "y"));
+    record.matched(matched("GET /a", "x"));
+    record.matched(matched("GET /b", "y"));
     record.answered(ms(1), Some(200), true);
     record.answered(ms(2), Some(500), false);
     assert!(record.entry().is_open());
-    record.wrote(b"data: a\n", None);
-    record.wrote(b"\ndata: b\n\n", None);
+    record.entry().wrote(b"data: a\n", None);
+    record.entry().wrote(b"\ndata: b\n\n", None);
     assert!(record.ended(ms(3), Ended::new(How::Left, By::Client)));
-    record.wrote(b"data: c\n\n", None);
+    record.entry().wrote(b"data: c\n\n", None);
     assert!(!record.ended(ms(4), script_end()), "the first counts");
     let entry = journal.entry(1).unwrap();
     assert_eq!(entry.matched(), Some(matched("GET /a", "x")));
@@ -163,11 +169,8 @@ fn no_answer_at_all_ends_when_it_is_said() {
 fn entries_are_found() {
     let journal = Journal::new(Bounds::default());
     for (endpoint, client) in [("GET /a", "x"), ("GET /b", "x"), ("GET /a", "y"), ("GET /a", "x")] {
-        let name = (endpoint == "GET /b").then(|| "bee".to_owned());
-        arrive(&journal, 0).matched(&Matched {
-            name,
-            ..matched(endpoint, client)
-        });
+        let name = (endpoint == "GET /b").then_some("bee");
+        arrive(&journal, 0).matched(known(endpoint, name, client, 1));
     }
     let unmatched = arrive(&journal, 0);
     unmatched.answered(ms(0), Some(404), false);
@@ -274,11 +277,11 @@ fn changes_are_told_and_writes_are_not() {
     assert!(!changed());
     let record = arrive(&journal, 0);
     assert!(changed());
-    record.matched(&matched("GET /", ""));
+    record.matched(matched("GET /", ""));
     assert!(changed());
     record.answered(ms(0), Some(200), true);
     assert!(changed());
-    record.wrote(b"data: a\n\n", None);
+    record.entry().wrote(b"data: a\n\n", None);
     assert!(!changed());
     record.ended(ms(0), script_end());
     assert!(changed());
@@ -296,7 +299,7 @@ fn gaps_outlive_the_entries() {
     });
     let gaps = [(0, 1000), (3000, 4000)].map(|(from, to)| {
         let record = arrive(&journal, from);
-        record.matched(&matched("GET /a", "x"));
+        record.matched(matched("GET /a", "x"));
         record.ended(ms(to), script_end());
         record.entry().gap()
     });
@@ -309,7 +312,7 @@ fn the_last_id_counts_when_a_stream_has_ended() {
     let sizes = ["", "id: 1\n\n", "id: 12345\n\n"].map(|stream| {
         let record = arrive(&journal, 0);
         let before = journal.shelf().bytes;
-        record.wrote(stream.as_bytes(), None);
+        record.entry().wrote(stream.as_bytes(), None);
         record.ended(ms(0), script_end());
         journal.shelf().bytes - before
     });
@@ -327,9 +330,9 @@ fn many_may_write_at_once() {
             scope.spawn(|| {
                 for at in 0..50 {
                     let record = arrive(&journal, at);
-                    record.matched(&matched("GET /a", "x"));
+                    record.matched(matched("GET /a", "x"));
                     record.answered(ms(at), Some(200), true);
-                    record.wrote(b"data: a\n\n", None);
+                    record.entry().wrote(b"data: a\n\n", None);
                     let seen = journal.entries(&Query::default());
                     assert!(seen.len() <= 10 && seen.is_sorted_by_key(|entry| entry.number));
                     record.ended(ms(at), script_end());

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Ending;
 use super::head::{Framing, Seen};
 use super::request::Asked;
+use crate::name::printable;
 
 /// A head that comes sooner is not waited for.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -27,13 +28,22 @@ pub struct Answer<'a> {
     pub ending: Option<(Ending, Duration)>,
 }
 
+/// A text as it may stand in a comment: on its line, and without what YAML does not take (YAML 1.2.2, §5.1).
+fn commented(text: &str) -> String {
+    let taken = |c: char| match c {
+        '\u{feff}' | '\u{fffe}' | '\u{ffff}' => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    printable(text).chars().map(taken).collect()
+}
+
 /// The scenario, as YAML.
 pub fn yaml(answer: &Answer) -> String {
     let (asked, seen) = (answer.asked, answer.seen);
     let mut out = format!(
         "# Recorded by mock-sse {}: {}\n",
         env!("CARGO_PKG_VERSION"),
-        asked.told()
+        commented(&asked.told())
     );
     if !seen.hidden.is_empty() {
         let _ = writeln!(
@@ -47,7 +57,8 @@ pub fn yaml(answer: &Answer) -> String {
     if let Some(query) = asked.query() {
         let _ = writeln!(
             out,
-            "    # Asked for with ?{query} then; any query gets this answer now."
+            "    # Asked for with ?{} then; any query gets this answer now.",
+            commented(&query)
         );
     }
     if asked.method != "GET" {
@@ -178,6 +189,12 @@ mod tests {
             file: None,
             ending: Some((ending, Duration::from_micros(1500))),
         })
+    }
+
+    #[test]
+    fn what_stands_in_a_comment_stays_there() {
+        let written = commented("a\u{82}b\r\nc\u{feff}\u{ffff}ä");
+        assert_eq!(written, r"a\u{82}b\r\nc\u{feff}\u{ffff}ä");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A request in little memory, to be looked at seldom.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,16 +12,18 @@ use super::{Request, Version};
 pub struct Packed {
     /// Method, path, query (if there is one), session, then the body, then the names and values of
     /// the headers, each behind its length; lengths are in [LEB128](https://en.wikipedia.org/wiki/LEB128).
-    texts: Box<[u8]>,
-    peer: SocketAddr,
+    texts: Arc<[u8]>,
+    peer: Peer,
+    /// How many bytes the body had; saturated.
+    body_bytes: u32,
     version: Version,
     tls: bool,
     has_query: bool,
 }
 
 impl Packed {
-    /// Packs a request.
-    pub fn of(request: &Request) -> Packed {
+    /// Packs a request, and of its body no more than so many bytes.
+    pub fn of(request: &Request, most_body: usize) -> Packed {
         let Request {
             method,
             path,
@@ -35,7 +38,8 @@ impl Packed {
         let query_text = query.as_deref().unwrap_or_default();
         let heads = [method, path, query_text, session].map(str::as_bytes);
         let fields = headers.iter().flat_map(|(name, value)| [name.as_bytes(), value]);
-        let parts = || heads.into_iter().chain([&body[..]]).chain(fields.clone());
+        let kept = &body[..body.len().min(most_body)];
+        let parts = || heads.into_iter().chain([kept]).chain(fields.clone());
         let size = parts().map(|part| part.len() + length_of(part.len())).sum();
         let mut texts = Vec::with_capacity(size);
         for part in parts() {
@@ -43,8 +47,9 @@ impl Packed {
             texts.extend_from_slice(part);
         }
         Packed {
-            texts: texts.into_boxed_slice(),
-            peer: *peer,
+            texts: texts.into(),
+            peer: (*peer).into(),
+            body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
             version: *version,
             tls: *tls,
             has_query: query.is_some(),
@@ -69,14 +74,54 @@ impl Packed {
             body,
             version: self.version,
             tls: self.tls,
-            peer: self.peer,
+            peer: self.peer.address(),
             session,
+        }
+    }
+
+    /// How many bytes the body had.
+    pub fn body_bytes(&self) -> usize {
+        self.body_bytes as usize
+    }
+
+    /// Takes no memory of its own for texts that are the same: many clients ask alike.
+    pub fn share(&mut self, other: &Packed) {
+        if self.texts == other.texts {
+            self.texts = other.texts.clone();
         }
     }
 
     /// Bytes of its texts.
     pub fn size(&self) -> usize {
         self.texts.len()
+    }
+}
+
+/// A client's address, which mostly is a short one.
+#[derive(Debug, Clone)]
+pub enum Peer {
+    /// IPv4.
+    V4(SocketAddrV4),
+    /// IPv6.
+    V6(Box<SocketAddrV6>),
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Peer {
+        match address {
+            SocketAddr::V4(short) => Peer::V4(short),
+            SocketAddr::V6(long) => Peer::V6(Box::new(long)),
+        }
+    }
+}
+
+impl Peer {
+    /// The address.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Peer::V4(short) => SocketAddr::V4(*short),
+            Peer::V6(long) => SocketAddr::V6(**long),
+        }
     }
 }
 
@@ -129,7 +174,7 @@ mod tests {
     fn what_is_packed_comes_out_as_it_was() {
         let mut request = Request::example("GET", "/a/%20b");
         let check = |request: &Request| {
-            let packed = Packed::of(request);
+            let packed = Packed::of(request, usize::MAX);
             assert_eq!(&packed.unpack(), request);
             assert_eq!(packed.texts.len(), packed.size());
         };

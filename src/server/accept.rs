@@ -1,6 +1,12 @@
 //! From the listener to a protocol: accepting, limits, telling TLS, HTTP/2 and HTTP/1.1 apart.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use hyper::server::conn::http2;
@@ -12,11 +18,13 @@ use tokio::{
 };
 
 use super::{
-    Phase, Shared,
+    Permit, Phase, Shared,
     io_kind::Io,
-    live::{Admission, Permit},
+    life::{Life, Next},
+    live::{self, Admission},
     seam::Seam,
     service::{Http2Service, Peer},
+    sips::Sips,
     stalled::Spawn,
     takeover::{self, Command, Slot},
     tcp::Tcp,
@@ -77,37 +85,38 @@ fn out_of_resources(error: &io::Error) -> bool {
 
 fn admit(tcp: TcpStream, shared: &Arc<Shared>) {
     let _ = tcp.set_nodelay(true);
-    let (permit, refused) = match shared.live.admit(shared.config.max_connections) {
+    let (permit, refused) = match live::admit(shared, shared.config.max_connections) {
         Admission::Served(permit) => (permit, false),
         Admission::Refused(permit) => (permit, true),
         Admission::Dropped => return,
     };
-    let shared = shared.clone();
-    permit.run(|permit| begin(tcp, shared, permit, refused));
+    permit.run(|permit| Life::beginning(move || begin(tcp, permit, refused)));
 }
 
-/// A connection's first task: it finds the protocol, then makes way for a smaller one.
-async fn begin(tcp: TcpStream, shared: Arc<Shared>, permit: Permit, refused: bool) {
+/// Finds the protocol.
+async fn begin(tcp: TcpStream, permit: Permit, refused: bool) -> Next {
+    let shared = permit.shared().clone();
     let mut phase = shared.phase.clone();
     let opened = tokio::select! {
         opened = timeout(shared.config.handshake_timeout, open(tcp, &shared)) => opened,
         // A connection that was silent when the drain began has nothing to lose.
-        () = drain_begins(&mut phase) => return,
+        () = drain_begins(&mut phase) => return Next::Over,
     };
     match opened {
         Ok(Ok(Opened { io, pre, http2: true })) => {
-            permit.run(|permit| serve_http2(shared, io, pre, permit, refused));
+            return Next::Work(Box::pin(serve_http2(io, pre, permit, refused)));
         }
         Ok(Ok(Opened {
             io,
             pre,
             http2: false,
         })) => {
-            permit.run(|permit| takeover::connection(shared, io, pre, permit, refused));
+            return Next::Work(takeover::connection(io, pre, permit, refused));
         }
         Ok(Err(e)) => tracing::debug!("connection not opened: {e}"),
         Err(_) => tracing::debug!("connection closed: silent for too long"),
     }
+    Next::Over
 }
 
 /// Resolves when a drain begins; never for a connection that came while one was going on.
@@ -160,10 +169,11 @@ async fn sniff(mut io: Io) -> io::Result<Opened> {
     }
 }
 
-async fn serve_http2(shared: Arc<Shared>, io: Io, pre: Bytes, permit: Permit, refused: bool) {
+async fn serve_http2(io: Io, pre: Bytes, permit: Permit, refused: bool) -> Next {
+    let shared = permit.shared().clone();
     let slot = Arc::new(Slot::default());
     let Some(peer) = Peer::of(&io, refused) else {
-        return;
+        return Next::Over;
     };
     let service = Http2Service {
         shared: shared.clone(),
@@ -171,6 +181,7 @@ async fn serve_http2(shared: Arc<Shared>, io: Io, pre: Bytes, permit: Permit, re
         slot: slot.clone(),
     };
     let config = &shared.config;
+    let seam = Seam::new(io, pre, slot.clone(), false);
     let conn = http2::Builder::new(Spawn)
         .timer(TokioTimer::new())
         .max_concurrent_streams(config.h2_max_concurrent_streams)
@@ -181,7 +192,7 @@ async fn serve_http2(shared: Arc<Shared>, io: Io, pre: Bytes, permit: Permit, re
         // A stalled client otherwise costs hundreds of KiB a stream.
         .max_send_buf_size(4096)
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(Seam::new(io, pre, slot.clone(), false)), service);
+        .serve_connection(TokioIo::new(Sips::new(seam, slot.clone())), service);
     let mut conn = std::pin::pin!(conn);
     let mut phase = shared.phase.clone();
     let mut leaving = refused;
@@ -190,7 +201,7 @@ async fn serve_http2(shared: Arc<Shared>, io: Io, pre: Bytes, permit: Permit, re
     }
     loop {
         tokio::select! {
-            result = conn.as_mut() => {
+            result = poll_fn(|cx| { slot.begins_turn(); conn.as_mut().poll(cx) }) => {
                 if let Err(e) = result {
                     tracing::debug!("connection ended: {e}");
                 }
@@ -209,5 +220,5 @@ async fn serve_http2(shared: Arc<Shared>, io: Io, pre: Bytes, permit: Permit, re
             },
         }
     }
-    drop(permit);
+    Next::Over
 }

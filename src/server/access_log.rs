@@ -1,21 +1,19 @@
 //! One line a request: what was asked, what was answered, and how it ended.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use crate::engine::connections::LiveConnection;
+use crate::clock::uptime;
 use crate::engine::sessions::Sessions;
 use crate::engine::witness::Witnessed;
 use crate::engine::{Head, Outcome};
 use crate::name::printable;
 use crate::request::{Request, Version};
+use crate::tick::Tick;
 
-/// A request on its way into the log. A stream that is dropped without an ending is logged too.
+/// A request on its way into the log.
 pub(super) struct AccessLog {
-    /// Not written yet. Of a stream that the session knows, the request is asked for in the end: there may
-    /// be very many of them.
+    /// Not written yet.
     line: Option<Line>,
-    live: Option<Arc<LiveConnection>>,
     sessions: Arc<Sessions>,
     /// No answer is wanted.
     unanswered: bool,
@@ -25,7 +23,8 @@ pub(super) struct AccessLog {
 
 struct Line {
     asked: Option<Box<Asked>>,
-    began: Instant,
+    /// Since the process began.
+    began: Tick,
     status: u16,
 }
 
@@ -57,7 +56,7 @@ impl Asked {
 }
 
 impl AccessLog {
-    pub(super) fn begin(request: &Request, began: Instant, sessions: &Arc<Sessions>) -> AccessLog {
+    pub(super) fn begin(request: &Request, began: Tick, sessions: &Arc<Sessions>) -> AccessLog {
         let line = Line {
             asked: Some(Box::new(Asked::of(request))),
             began,
@@ -65,20 +64,15 @@ impl AccessLog {
         };
         AccessLog {
             line: Some(line),
-            live: None,
             sessions: sessions.clone(),
             unanswered: false,
             witnessed: None,
         }
     }
 
-    /// The line, whole, if it is not written yet.
     fn take_line(&mut self) -> Option<(Line, Box<Asked>)> {
         let mut line = self.line.take()?;
-        let asked = line.asked.take().or_else(|| {
-            let witnessed = self.witnessed.as_ref()?;
-            Some(Box::new(Asked::of(&witnessed.request())))
-        })?;
+        let asked = line.asked.take()?;
         Some((line, asked))
     }
 
@@ -123,61 +117,99 @@ impl AccessLog {
     }
 
     /// A stream begins.
-    pub(super) fn opened(&mut self, head: &Head, live: Arc<LiveConnection>) {
-        self.live = Some(live);
-        if let Some(witnessed) = &self.witnessed {
+    pub(super) fn opened(mut self, head: &Head) -> StreamLog {
+        let witnessed = self.witnessed.take();
+        if let Some(witnessed) = &witnessed {
             witnessed.answered(head, true);
         }
-        if let Some(line) = &mut self.line {
-            let status = head.status;
-            line.status = status;
-            if let Some(asked) = &line.asked {
-                let (method, target, protocol) = (&asked.method, &asked.target, asked.protocol);
-                tracing::debug!("{method} {target} {status} {protocol}: stream opened");
-            }
-            if self.witnessed.is_some() {
-                line.asked = None;
-            }
+        let mut line = self.line.take().unwrap_or_else(|| Line {
+            asked: None,
+            began: uptime(),
+            status: 0,
+        });
+        line.status = head.status;
+        if let Some(asked) = &line.asked {
+            let (method, target, protocol) = (&asked.method, &asked.target, asked.protocol);
+            tracing::debug!("{method} {target} {} {protocol}: stream opened", line.status);
         }
-    }
-
-    /// A stream has ended.
-    pub(super) fn ended(mut self, outcome: &Outcome, events: u64, bytes: u64) {
-        let line = self.take_line();
-        if let Some(witnessed) = self.witnessed.take() {
-            witnessed.finished(outcome);
+        if witnessed.is_some() {
+            line.asked = None;
         }
-        if let Some((line, asked)) = line {
-            // Reasons may quote a request.
-            let ended = shorten(outcome.describe());
-            if matches!(outcome, Outcome::Failed(_)) {
-                tracing::warn!("{} {}: {ended}", asked.method, asked.target);
-            }
-            line.write(&asked, Some(events), bytes, &ended);
-        }
+        StreamLog(line)
     }
 }
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
         let line = self.take_line();
+        let closing = self.sessions.closing();
         if let Some(witnessed) = self.witnessed.take() {
-            witnessed.finished(&match self.sessions.closing() {
-                true => Outcome::Shutdown,
-                false => Outcome::Left,
-            });
+            witnessed.finished(&abandoned(closing));
         }
-        let Some((line, asked)) = line else { return };
-        // A client that reads nothing hears of no shutdown until the drain is over.
-        let ended = match self.sessions.closing() {
-            _ if self.unanswered => "no answer",
-            true => "cut by the shutdown",
-            false => "client left",
-        };
-        match &self.live {
-            Some(live) => line.write(&asked, Some(live.events()), live.bytes(), ended),
-            None => line.write(&asked, None, 0, ended),
+        if let Some((line, asked)) = line {
+            let ended = if self.unanswered {
+                "no answer"
+            } else {
+                left(closing)
+            };
+            line.write(&asked, None, 0, ended);
         }
+    }
+}
+
+/// How it ends when nobody serves it any more.
+fn abandoned(closing: bool) -> Outcome {
+    if closing { Outcome::Shutdown } else { Outcome::Left }
+}
+
+/// The same in words. A client that reads nothing hears of no shutdown until the drain is over.
+fn left(closing: bool) -> &'static str {
+    if closing {
+        "cut by the shutdown"
+    } else {
+        "client left"
+    }
+}
+
+/// A stream on its way into the log. If the session knows it, the request is asked for in the end: there may
+/// be very many of them.
+pub(super) struct StreamLog(Line);
+
+impl StreamLog {
+    /// A stream has ended.
+    pub(super) fn ended(self, witnessed: Option<Witnessed>, outcome: &Outcome, events: u64, bytes: u64) {
+        // Reasons may quote a request.
+        let ended = shorten(outcome.describe());
+        let asked = self.write(witnessed, outcome, events, bytes, &ended);
+        if let (Outcome::Failed(_), Some(asked)) = (outcome, asked) {
+            tracing::warn!("{} {}: {ended}", asked.method, asked.target);
+        }
+    }
+
+    /// A stream was dropped without an ending.
+    pub(super) fn abandoned(self, witnessed: Option<Witnessed>, closing: bool, events: u64, bytes: u64) {
+        self.write(witnessed, &abandoned(closing), events, bytes, left(closing));
+    }
+
+    fn write(
+        mut self,
+        witnessed: Option<Witnessed>,
+        outcome: &Outcome,
+        events: u64,
+        bytes: u64,
+        ended: &str,
+    ) -> Option<Box<Asked>> {
+        let asked = self.0.asked.take().or_else(|| {
+            let request = witnessed.as_ref()?.request();
+            Some(Box::new(Asked::of(&request)))
+        });
+        if let Some(witnessed) = witnessed {
+            witnessed.finished(outcome);
+        }
+        if let Some(asked) = &asked {
+            self.0.write(asked, Some(events), bytes, ended);
+        }
+        asked
     }
 }
 
@@ -190,7 +222,8 @@ impl Line {
             protocol,
             peer,
         } = asked;
-        let seconds = began.elapsed().as_secs_f64();
+        let took = uptime().time().saturating_sub(began.time());
+        let seconds = took.as_secs_f64();
         let shown = match status {
             0 => "-".to_owned(),
             status => status.to_string(),

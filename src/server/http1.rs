@@ -28,17 +28,31 @@ const BATCH: usize = 16;
 /// The body of a stream on a connection of its own.
 pub struct Http1Sink {
     io: Io,
-    /// What was read beyond the request.
-    #[expect(
-        clippy::box_collection,
-        reason = "a pointer instead of three words, and mostly there is none"
-    )]
-    leftover: Option<Box<Vec<u8>>>,
-    shape: Shape,
+    rare: Option<Box<Rare>>,
     /// Bytes of the write under way that the system has taken.
     written: usize,
+    delimited: Delimited,
+    reusable: bool,
+    close_notify: bool,
     /// The task is woken once the client says something.
     listens: bool,
+}
+
+/// What most bodies have no need of.
+#[derive(Default)]
+struct Rare {
+    /// What was read beyond the request.
+    leftover: Vec<u8>,
+    /// Of the length that was announced this much is still to come (less than 0: more came).
+    left: i64,
+}
+
+/// By what a client knows where the body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delimited {
+    Chunks,
+    Length,
+    Close,
 }
 
 /// The socket after a clean end, with what was read beyond the request.
@@ -49,11 +63,18 @@ pub(crate) struct Reusable {
 
 impl Http1Sink {
     pub(crate) fn new(io: Io, leftover: Vec<u8>, shape: Shape) -> Http1Sink {
+        let (delimited, left) = match shape.bounds {
+            Bounds::Chunked => (Delimited::Chunks, 0),
+            Bounds::Sized { left } => (Delimited::Length, left),
+            Bounds::Close => (Delimited::Close, 0),
+        };
         Http1Sink {
             io,
-            leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
-            shape,
+            rare: (left != 0 || !leftover.is_empty()).then(|| Box::new(Rare { leftover, left })),
             written: 0,
+            delimited,
+            reusable: shape.reusable,
+            close_notify: shape.close_notify,
             listens: false,
         }
     }
@@ -67,15 +88,15 @@ impl Http1Sink {
             End::Cut { .. } => self.io.cut().await,
             End::Reset => self.io.reset().await,
             End::Close | End::Goaway | End::Stall | End::Hold => {
-                if self.shape.bounds == Bounds::Chunked && self.terminate().await.is_err() {
+                if self.delimited == Delimited::Chunks && self.terminate().await.is_err() {
                     return None;
                 }
-                if self.shape.reusable && self.is_whole() && end != End::Goaway {
-                    let Http1Sink { io, leftover, .. } = self;
-                    let leftover = leftover.map_or_else(Vec::new, |leftover| *leftover);
+                if self.reusable && self.is_whole() && end != End::Goaway {
+                    let Http1Sink { io, rare, .. } = self;
+                    let leftover = rare.map_or_else(Vec::new, |rare| rare.leftover);
                     return Some(Reusable { io, leftover });
                 }
-                if self.shape.close_notify {
+                if self.close_notify {
                     self.io.close().await;
                 } else {
                     self.io.cut().await;
@@ -87,7 +108,11 @@ impl Http1Sink {
 
     /// Whether the client can tell that the body has ended.
     fn is_whole(&self) -> bool {
-        matches!(self.shape.bounds, Bounds::Chunked | Bounds::Sized { left: 0 })
+        match self.delimited {
+            Delimited::Chunks => true,
+            Delimited::Length => self.rare.as_ref().is_none_or(|rare| rare.left == 0),
+            Delimited::Close => false,
+        }
     }
 
     async fn terminate(&mut self) -> io::Result<()> {
@@ -97,19 +122,19 @@ impl Http1Sink {
 
     /// Keeps the start of a later request, within bounds; beyond them the connection is not reused.
     fn keep(&mut self, bytes: &[u8]) {
-        let kept = self.leftover.as_ref().map_or(0, |leftover| leftover.len());
-        if self.shape.reusable && kept + bytes.len() <= KEPT {
-            self.leftover.get_or_insert_default().extend_from_slice(bytes);
+        let leftover = &mut self.rare.get_or_insert_default().leftover;
+        if self.reusable && leftover.len() + bytes.len() <= KEPT {
+            leftover.extend_from_slice(bytes);
         } else {
-            self.shape.reusable = false;
-            self.leftover = None;
+            self.reusable = false;
+            *leftover = Vec::new();
         }
     }
 
     fn piece<'a>(&self, frame: &'a Frame) -> &'a [u8] {
         let chunk = frame.chunk();
-        match self.shape.bounds {
-            Bounds::Chunked => chunk,
+        match self.delimited {
+            Delimited::Chunks => chunk,
             // The bare body lies inside the chunk, before its closing line end.
             _ => &chunk[chunk.len() - 2 - frame.len()..chunk.len() - 2],
         }
@@ -138,14 +163,14 @@ impl Http1Sink {
     }
 
     async fn write_start(&mut self, frame: &Frame, bytes: usize) -> io::Result<()> {
-        let start = match self.shape.bounds {
-            Bounds::Chunked => frame.part(bytes),
+        let start = match self.delimited {
+            Delimited::Chunks => frame.part(bytes),
             _ => &self.piece(frame)[..bytes.min(frame.len())],
         };
         self.io.write_all(start).await?;
         self.io.flush().await?;
         // Nothing can follow that a client would understand: the connection can only end.
-        self.shape.bounds = Bounds::Close;
+        self.delimited = Delimited::Close;
         Ok(())
     }
 }
@@ -163,7 +188,8 @@ impl Sink for Http1Sink {
             return Poll::Ready(Err(Gone));
         }
         self.written = 0;
-        if let Bounds::Sized { left } = &mut self.shape.bounds {
+        if self.delimited == Delimited::Length {
+            let left = &mut self.rare.get_or_insert_default().left;
             *left = left.saturating_sub_unsigned(total as u64);
         }
         Poll::Ready(Ok(()))

@@ -18,8 +18,9 @@ use http_body::Body;
 use poem::http::Response;
 
 use super::{
+    life::{Life, Next, Work},
     stalled::Patience,
-    stream::{Carrier, ServerSink, StreamEnd, StreamSpec},
+    stream::{Carrier, ServerSink, Started, StreamEnd, StreamSpec},
     takeover::{Command, Slot},
 };
 use crate::{
@@ -262,7 +263,9 @@ pub(crate) fn start(spec: &StreamSpec, slot: Arc<Slot>, patience: Patience) -> P
     if spec.is_started() {
         handoff.lock().end = Some(End::Close);
     }
-    spec.start(ServerSink::Http2(sink), Carrier::Http2);
+    if let Some(Started::Whole(next)) = spec.start(ServerSink::Http2(sink), Carrier::Http2) {
+        tokio::spawn(Life(next));
+    }
     Payload::Stream(StreamBody { handoff, slot })
 }
 
@@ -276,8 +279,8 @@ pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
         patience: Patience::new(None),
     };
     let end = match spec.start(ServerSink::Http2(sink), Carrier::Caller) {
-        Some(running) => running.await.1,
-        None => StreamEnd::Gone,
+        Some(Started::Running(running)) => running.await.1,
+        _ => StreamEnd::Gone,
     };
     match end {
         StreamEnd::Ended(End::Cut { code }) => return reset(code.into()),
@@ -295,11 +298,12 @@ pub(crate) async fn unanswered(spec: &StreamSpec, slot: Arc<Slot>) -> BoxError {
     reset(h2::Reason::CANCEL)
 }
 
-/// A stream has ended: carries the ending out. Boxed, for it is the last of many that will do so.
-pub(crate) fn ended(sink: ServerSink, end: StreamEnd) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+/// A stream has ended: carries the ending out.
+pub(crate) fn ended(sink: ServerSink, end: StreamEnd) -> Work {
     Box::pin(async move {
         if let ServerSink::Http2(sink) = sink {
             sink.finish(end).await;
         }
+        Next::Over
     })
 }

@@ -1,10 +1,9 @@
 //! Which connections are open: counted against the limit, and reachable for a shutdown.
 //!
-//! One entry is one TCP connection and the one task that owns it at the moment. Nothing here knows
+//! One entry is one TCP connection and the one task that owns it. Nothing here knows
 //! what a connection does.
 
 use std::{
-    collections::HashMap,
     future::Future,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -16,16 +15,20 @@ const OVERFLOW: usize = 256;
 
 #[derive(Default)]
 struct Entries {
-    next: u64,
     closed: bool,
-    tasks: HashMap<u64, Owner>,
+    /// How many connections there have been.
+    count: u64,
+    /// How many are open.
+    open: usize,
+    places: Vec<Owner>,
+    /// The places that nobody has.
+    free: Vec<u32>,
 }
 
-/// The task that owns a connection.
+/// A connection, and the task that owns it.
 #[derive(Default)]
 struct Owner {
-    /// How many owners the connection has had.
-    turn: u64,
+    number: u64,
     task: Option<AbortHandle>,
 }
 
@@ -36,84 +39,100 @@ pub(crate) struct Live {
     emptied: Notify,
 }
 
-/// The right to have one connection open; dropping it gives it back.
-pub(crate) struct Permit {
-    live: Arc<Live>,
-    id: u64,
+/// The right to have one connection open; dropping it gives it back. It leads to what all connections of
+/// the server share.
+pub(crate) struct Permit<H: AsRef<Live>> {
+    shared: Arc<H>,
+    place: u32,
 }
 
 /// What a new connection gets.
-pub(crate) enum Admission {
+pub(crate) enum Admission<H: AsRef<Live>> {
     /// It is served.
-    Served(Permit),
+    Served(Permit<H>),
     /// It is over the limit: to be told so, then closed.
-    Refused(Permit),
+    Refused(Permit<H>),
     /// Far over the limit: dropped without a word.
     Dropped,
 }
 
-impl Live {
-    pub(crate) fn new() -> Arc<Live> {
-        Arc::default()
+/// Admits a connection under a limit of `max`.
+pub(crate) fn admit<H: AsRef<Live>>(shared: &Arc<H>, max: usize) -> Admission<H> {
+    let live = H::as_ref(shared);
+    let mut entries = live.lock();
+    let open = entries.open;
+    if open >= max.saturating_add(OVERFLOW) {
+        return Admission::Dropped;
+    }
+    let permit = Permit {
+        shared: shared.clone(),
+        place: entries.take_place(),
+    };
+    if open < max {
+        Admission::Served(permit)
+    } else {
+        Admission::Refused(permit)
+    }
+}
+
+impl Entries {
+    fn take_place(&mut self) -> u32 {
+        self.open += 1;
+        self.count += 1;
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Owner::default());
+            self.places.len() as u32 - 1
+        });
+        self.places[place as usize].number = self.count;
+        place
     }
 
+    fn give_back(&mut self, place: u32) {
+        self.places[place as usize] = Owner::default();
+        self.open -= 1;
+        self.free.push(place);
+        if self.open == 0 {
+            self.places = Vec::new();
+            self.free = Vec::new();
+        }
+    }
+}
+
+impl Live {
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
-    /// Admits a connection under a limit of `max`.
-    pub(crate) fn admit(self: &Arc<Live>, max: usize) -> Admission {
-        let mut entries = self.lock();
-        let open = entries.tasks.len();
-        if open >= max.saturating_add(OVERFLOW) {
-            return Admission::Dropped;
-        }
-        let id = entries.next;
-        entries.next += 1;
-        entries.tasks.insert(id, Owner::default());
-        let permit = Permit {
-            live: self.clone(),
-            id,
-        };
-        if open < max {
-            Admission::Served(permit)
-        } else {
-            Admission::Refused(permit)
-        }
     }
 
     /// Resolves as soon as no connection is open.
     pub(crate) async fn empty(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.lock().tasks.is_empty() {
+            if self.lock().open == 0 {
                 return;
             }
             emptied.await;
         }
     }
 
-    /// Announces a new owner of a connection; `None` if none can be started any more.
-    fn next_turn(&self, id: u64) -> Option<u64> {
-        let mut entries = self.lock();
-        if entries.closed {
-            return None;
-        }
-        let owner = entries.tasks.entry(id).or_default();
-        owner.turn += 1;
-        Some(owner.turn)
+    /// The number of the connection in a place; `None` if none can be started any more.
+    fn number(&self, place: u32) -> Option<u64> {
+        let entries = self.lock();
+        (!entries.closed).then(|| entries.places[place as usize].number)
     }
 
-    /// Remembers the owner that was announced, unless it has ended or handed over already; false if it
-    /// came too late to be dropped with the others.
-    fn own(&self, id: u64, turn: u64, task: &AbortHandle) -> bool {
+    /// Remembers a connection's task, unless it has ended already; false if it came too late to be dropped
+    /// with the others.
+    fn own(&self, place: u32, number: u64, task: AbortHandle) -> bool {
         let mut entries = self.lock();
-        if let Some(owner) = entries.tasks.get_mut(&id)
-            && owner.turn == turn
-        {
-            owner.task = Some(task.clone());
+        if entries.closed {
+            return false;
         }
-        !entries.closed
+        if let Some(owner) = entries.places.get_mut(place as usize)
+            && owner.number == number
+        {
+            owner.task = Some(task);
+        }
+        true
     }
 
     /// Drops every connection where it stands; none can be started after this.
@@ -121,39 +140,45 @@ impl Live {
         let tasks: Vec<_> = {
             let mut entries = self.lock();
             entries.closed = true;
-            let tasks = entries.tasks.values_mut();
-            tasks.filter_map(|owner| owner.task.take()).collect()
+            let places = entries.places.iter_mut();
+            places.filter_map(|owner| owner.task.take()).collect()
         };
         tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
-impl Permit {
-    /// Spawns the task that owns the connection from now on; it must own the permit too.
-    pub(crate) fn run<F>(self, make: impl FnOnce(Permit) -> F)
+impl<H: AsRef<Live>> Permit<H> {
+    /// What all connections of the server share.
+    pub(crate) fn shared(&self) -> &Arc<H> {
+        &self.shared
+    }
+
+    /// Spawns the task that owns the connection; it must own the permit too.
+    pub(crate) fn run<F>(self, make: impl FnOnce(Permit<H>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (live, id) = (self.live.clone(), self.id);
+        let (shared, place) = (self.shared.clone(), self.place);
+        let live = H::as_ref(&shared);
         let task = make(self);
-        let Some(turn) = live.next_turn(id) else {
+        let Some(number) = live.number(place) else {
             return; // drops the task, and with it the permit
         };
         // Not under the lock: a runtime that is stopping drops the task at once, and the permit with it.
-        let handle = tokio::spawn(task).abort_handle();
-        if !live.own(id, turn, &handle) {
-            handle.abort();
+        let task = tokio::spawn(task);
+        if !live.own(place, number, task.abort_handle()) {
+            task.abort();
         }
     }
 }
 
-impl Drop for Permit {
+impl<H: AsRef<Live>> Drop for Permit<H> {
     fn drop(&mut self) {
-        let mut entries = self.live.lock();
-        entries.tasks.remove(&self.id);
-        if entries.tasks.is_empty() {
-            entries.tasks.shrink_to_fit();
-            self.live.emptied.notify_waiters();
+        let live = H::as_ref(&self.shared);
+        let mut entries = live.lock();
+        entries.give_back(self.place);
+        if entries.open == 0 {
+            live.emptied.notify_waiters();
         }
     }
 }
@@ -162,24 +187,30 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
+    impl AsRef<Live> for Live {
+        fn as_ref(&self) -> &Live {
+            self
+        }
+    }
+
     #[test]
     fn a_connection_over_the_limit_is_told_and_gives_its_place_back() {
-        let live = Live::new();
-        let Admission::Served(first) = live.admit(1) else {
+        let live = Arc::<Live>::default();
+        let Admission::Served(first) = admit(&live, 1) else {
             panic!("first is served")
         };
-        assert!(matches!(live.admit(1), Admission::Refused(_)));
+        assert!(matches!(admit(&live, 1), Admission::Refused(_)));
         drop(first);
-        assert!(matches!(live.admit(1), Admission::Served(_)));
+        assert!(matches!(admit(&live, 1), Admission::Served(_)));
     }
 
     #[tokio::test]
     async fn a_stopping_runtime_gets_its_connections_back() {
-        let live = Live::new();
+        let live = Arc::<Live>::default();
         let stopping = tokio::runtime::Runtime::new().unwrap();
         let handle = stopping.handle().clone();
         stopping.shutdown_background();
-        let Admission::Served(permit) = live.admit(1) else {
+        let Admission::Served(permit) = admit(&live, 1) else {
             panic!("first is served")
         };
         let started = std::thread::spawn(move || {

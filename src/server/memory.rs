@@ -56,7 +56,7 @@ impl InMemory {
             config,
             app: Arc::from(routes.boxed()),
             tls: None,
-            live: live::Live::new(),
+            live: live::Live::default(),
             phase: phases,
         };
         InMemory {

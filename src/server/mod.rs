@@ -24,6 +24,7 @@ mod http1;
 mod http2;
 mod intake;
 mod io_kind;
+mod life;
 mod listen;
 mod live;
 #[doc(hidden)]
@@ -36,6 +37,7 @@ mod routes;
 mod seam;
 mod service;
 mod session;
+mod sips;
 mod socket;
 mod stalled;
 mod stream;
@@ -151,8 +153,17 @@ pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) app: App,
     pub(crate) tls: Option<tls::Tls>,
-    pub(crate) live: Arc<live::Live>,
+    pub(crate) live: live::Live,
     pub(crate) phase: Shutdown,
+}
+
+/// The right to have one connection open.
+pub(crate) type Permit = live::Permit<Shared>;
+
+impl AsRef<live::Live> for Shared {
+    fn as_ref(&self) -> &live::Live {
+        &self.live
+    }
 }
 
 impl Shared {
@@ -206,7 +217,7 @@ impl Server {
             config: self.config,
             app: Arc::from(endpoint),
             tls: self.tls,
-            live: live::Live::new(),
+            live: live::Live::default(),
             phase: phase.clone(),
         });
         let mut background = tokio::task::JoinSet::new();

@@ -88,12 +88,12 @@ fn announce(exact: &Exact, response: &mut Response) {
 pub(super) fn stream(
     request: &Request,
     head: Head,
-    performance: Box<Performance>,
+    performance: Performance,
     wire: Wire,
-    mut log: AccessLog,
+    log: AccessLog,
 ) -> Response {
-    log.opened(&head, performance.live().shared());
-    let spec = StreamSpec::played(*performance, log);
+    let log = log.opened(&head);
+    let spec = StreamSpec::played(performance, log);
     streamed(request, head, spec, wire)
 }
 

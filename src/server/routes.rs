@@ -1,7 +1,7 @@
 //! The poem endpoint: from poem's request to the engine's, from the engine's reply to poem's response.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use poem::{Body, Endpoint, Request as PoemRequest, Response, Result};
 
@@ -13,7 +13,7 @@ use super::intake::Intake;
 use super::respond::{self, Wire};
 use super::session::{self, Refusal};
 use super::{Refused, ServerConfig};
-use crate::clock::Worker;
+use crate::clock::{Worker, uptime};
 use crate::engine::sessions::Sessions;
 use crate::engine::{Engine, NotBegun, Outcome, Reply, ReplyBody};
 use crate::request::{Request, Version};
@@ -59,7 +59,7 @@ impl Routes {
         mut request: PoemRequest,
         answer: impl FnOnce(&Engine, &Request) -> Reply + Send,
     ) -> Response {
-        let began = Instant::now();
+        let began = uptime();
         let body = request.take_body();
         let mut plain = plain(&request);
         let named = named(&request, &mut plain);
@@ -107,7 +107,7 @@ impl Routes {
     /// Answers on the server's own paths: no attempt of anybody, and nothing the scenario hears of.
     async fn own(&self, mut request: Request, body: Body, visitor: Visitor) -> Response {
         let engine = self.sessions.main();
-        let log = AccessLog::begin(&request, Instant::now(), &self.sessions);
+        let log = AccessLog::begin(&request, uptime(), &self.sessions);
         let cors = || engine.catalog.current().cors.clone();
         let answer = match self.intake.read(body).await {
             Ok(body) => {
@@ -181,7 +181,8 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
             let _at_work = wait(engine, after).await;
             let stays = matches!(end, End::Stall | End::Hold);
             let connections = &engine.connections;
-            let live = stays.then(|| held.unwrap_or_else(|| connections.register(request.peer, "")));
+            let live =
+                stays.then(|| held.unwrap_or_else(|| connections.register(request.peer, "", &request.path)));
             respond::nothing(Outcome::Ended(end), wire, live, log)
         }
         // No byte of it could be sent: it is not even begun.
@@ -195,7 +196,7 @@ async fn send(engine: &Engine, request: &Request, reply: Reply, mut log: AccessL
             let refused = match performance.begin().await.map_err(NotBegun::reply) {
                 Ok(()) => {
                     head.push_gap(performance.gap());
-                    return respond::stream(request, head, performance, wire, log);
+                    return respond::stream(request, head, *performance, wire, log);
                 }
                 Err(Ok(refused)) => refused,
                 Err(Err(end)) => {

@@ -124,38 +124,48 @@ impl Service<HyperRequest<Incoming>> for Http2Service {
     type Error = BoxError;
     type Future = Answer<BoxError>;
 
-    fn call(&self, mut request: HyperRequest<Incoming>) -> Self::Future {
+    fn call(&self, request: HyperRequest<Incoming>) -> Self::Future {
         let (shared, peer, slot) = (self.shared.clone(), self.peer.clone(), self.slot.clone());
-        Box::pin(async move {
-            name_host(&mut request);
-            let asked = Asked::of(&request);
-            let mut response = answer(&shared, &peer, request, None).await;
-            let exact = response.extensions_mut().remove::<Exact>();
-            let spec = response.extensions_mut().remove::<StreamSpec>();
-            if let Some(exact) = &exact {
-                if peer.tls && !exact.close_notify {
-                    slot.end_unannounced();
-                }
-                if let (None, Some(spec)) = (&exact.head, &spec) {
-                    return Err(http2::unanswered(spec, slot).await);
-                }
-            }
-            if let Some(spec) = spec {
-                strip_body(&mut response);
-                if asked.allows_body(response.status()) {
-                    response.headers_mut().remove(header::TRANSFER_ENCODING);
-                    let (parts, _) = Payload::from_poem(response).into_parts();
-                    let patience = Patience::new(shared.config.write_timeout);
-                    let body = http2::start(&spec, slot, patience);
-                    return Ok(hyper::Response::from_parts(parts, body));
-                }
-            }
-            Ok(match exact {
-                Some(exact) if exact.lacks("content-length") => Payload::unannounced(response),
-                _ => Payload::from_poem(response),
-            })
-        })
+        slot.called();
+        // Boxed once more: a client may ask a hundred times in one segment, and hyper calls for all of
+        // them before the first is answered. Only those that are being answered need the memory for it.
+        Box::pin(async move { Box::pin(over_http2(shared, peer, slot, request)).await })
     }
+}
+
+async fn over_http2(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    slot: Arc<Slot>,
+    mut request: HyperRequest<Incoming>,
+) -> Result<hyper::Response<Payload>, BoxError> {
+    name_host(&mut request);
+    let asked = Asked::of(&request);
+    let mut response = answer(&shared, &peer, request, None).await;
+    let exact = response.extensions_mut().remove::<Exact>();
+    let spec = response.extensions_mut().remove::<StreamSpec>();
+    if let Some(exact) = &exact {
+        if peer.tls && !exact.close_notify {
+            slot.end_unannounced();
+        }
+        if let (None, Some(spec)) = (&exact.head, &spec) {
+            return Err(http2::unanswered(spec, slot).await);
+        }
+    }
+    if let Some(spec) = spec {
+        strip_body(&mut response);
+        if asked.allows_body(response.status()) {
+            response.headers_mut().remove(header::TRANSFER_ENCODING);
+            let (parts, _) = Payload::from_poem(response).into_parts();
+            let patience = Patience::new(shared.config.write_timeout);
+            let body = http2::start(&spec, slot, patience);
+            return Ok(hyper::Response::from_parts(parts, body));
+        }
+    }
+    Ok(match exact {
+        Some(exact) if exact.lacks("content-length") => Payload::unannounced(response),
+        _ => Payload::from_poem(response),
+    })
 }
 
 /// What is needed of a request once the endpoint has swallowed it.

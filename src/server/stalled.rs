@@ -14,7 +14,7 @@ use std::{
 use hyper::rt::Executor;
 use tokio::{task::AbortHandle, time::Instant};
 
-use super::tcp::Alarm;
+use super::tcp::{Alarm, millis};
 
 tokio::task_local! {
     static STREAM: Lifeline;
@@ -57,39 +57,44 @@ where
 
 /// How long a stream's client may take nothing of what waits for it.
 pub(crate) struct Patience {
-    longest: Option<Duration>,
+    /// Milliseconds; 0: for ever. There may be very many streams, and most of them never wait.
+    longest: u32,
     lifeline: Option<Lifeline>,
-    due: Instant,
-    alarm: Alarm,
+    wait: Option<Box<(Instant, Alarm)>>,
 }
 
 impl Patience {
     /// For the stream whose request is being answered.
     pub(crate) fn new(longest: Option<Duration>) -> Patience {
         Patience {
-            longest,
+            longest: longest.map_or(0, millis),
             lifeline: Lifeline::current(),
-            due: Instant::now(),
-            alarm: Alarm::default(),
+            wait: None,
         }
     }
 
     /// So many bytes begin to wait.
     pub(crate) fn begin(&mut self, bytes: usize) {
-        if let Some(longest) = self.longest {
+        if self.longest > 0 {
+            let longest = Duration::from_millis(self.longest.into());
             let strides = u32::try_from(bytes / STRIDE).unwrap_or(u32::MAX);
             let time = longest.saturating_mul(strides.saturating_add(1));
             let now = Instant::now();
-            self.due = now.checked_add(time).unwrap_or(now + longest);
+            let due = now.checked_add(time).unwrap_or(now + longest);
+            match &mut self.wait {
+                Some(wait) => wait.0 = due,
+                none => *none = Some(Box::new((due, Alarm::default()))),
+            }
         }
     }
 
     /// Ready once they have waited too long: the stream is reset.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.longest.is_none() {
+        let Some(wait) = &mut self.wait else {
             return Poll::Pending;
-        }
-        ready!(self.alarm.poll_over(cx, self.due));
+        };
+        let (due, alarm) = &mut **wait;
+        ready!(alarm.poll_over(cx, *due));
         tracing::info!(
             "a client left the window of an HTTP/2 stream shut: it is reset (see --write-timeout)"
         );

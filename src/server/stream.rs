@@ -5,17 +5,17 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 
 use super::{
-    Shared,
-    access_log::AccessLog,
+    Permit,
+    access_log::StreamLog,
     http1::Http1Sink,
     http2::{self, Http2Sink},
-    live::Permit,
+    life::{Next, Work},
     takeover,
 };
 use crate::{
@@ -40,16 +40,24 @@ pub enum StreamEnd {
 
 /// A stream being run.
 pub(crate) type Running = Pin<Box<dyn Future<Output = (ServerSink, StreamEnd)> + Send>>;
-type Start = Box<dyn FnOnce(ServerSink, Carrier) -> Option<Running> + Send>;
+type Start = Box<dyn FnOnce(ServerSink, Carrier) -> Started + Send>;
 
-/// Who carries a stream, and its ending out.
+/// Who carries a stream's ending out.
 pub(crate) enum Carrier {
-    /// A task of its own, which owns the connection.
-    Http1(Arc<Shared>, Permit),
+    /// The task that owns the connection.
+    Http1(Permit),
     /// A task of its own.
     Http2,
     /// Whoever starts it.
     Caller,
+}
+
+/// A stream that was started.
+pub(crate) enum Started {
+    /// With its ending.
+    Whole(Next),
+    /// For the caller, who carries the ending out.
+    Running(Running),
 }
 
 /// Put into a response's extensions, it makes the response a live stream.
@@ -74,47 +82,46 @@ impl StreamSpec {
     {
         StreamSpec::starting(Box::new(move |sink, carrier| {
             let running: Running = Box::pin(run(sink));
-            match carrier {
-                Carrier::Caller => return Some(running),
-                Carrier::Http1(shared, permit) => permit.run(|permit| async move {
+            let work: Work = match carrier {
+                Carrier::Caller => return Started::Running(running),
+                Carrier::Http1(permit) => Box::pin(async move {
                     let (sink, end) = running.await;
-                    takeover::ended(sink, end, shared, permit).await;
+                    Next::Work(takeover::ended(sink, end, permit))
                 }),
-                Carrier::Http2 => drop(tokio::spawn(async move {
+                Carrier::Http2 => Box::pin(async move {
                     let (sink, end) = running.await;
-                    http2::ended(sink, end).await;
-                })),
-            }
-            None
+                    Next::Work(http2::ended(sink, end))
+                }),
+            };
+            Started::Whole(Next::Work(work))
         }))
     }
 
-    /// A stream that a script plays. Its task is as small as can be, for there may be very many.
-    pub(super) fn played(performance: Performance, log: AccessLog) -> StreamSpec {
+    /// A stream that a script plays.
+    pub(super) fn played(performance: Performance, log: StreamLog) -> StreamSpec {
+        let mut unbegun = Unbegun(Some((performance, log)));
         StreamSpec::starting(Box::new(move |sink, carrier| {
-            let stage = |carrier| {
-                Box::new(Stage {
-                    performance,
-                    sink,
-                    log,
-                    carrier,
-                })
+            let (performance, log) = unbegun.0.take().expect("it begins once");
+            let (permit, whole) = match carrier {
+                Carrier::Http1(permit) => (Some(permit), true),
+                Carrier::Http2 => (None, true),
+                Carrier::Caller => (None, false),
             };
-            match carrier {
-                Carrier::Caller => {
-                    let playing = Playing::new(stage(Carrier::Caller));
-                    return Some(Box::pin(async move {
-                        let (stage, outcome) = playing.await;
-                        let (sink, end, _) = stage.close(&outcome);
-                        (sink, end)
-                    }));
-                }
-                Carrier::Http1(shared, permit) => {
-                    permit.run(|permit| Live::Plays(Playing::new(stage(Carrier::Http1(shared, permit)))));
-                }
-                Carrier::Http2 => drop(tokio::spawn(Live::Plays(Playing::new(stage(Carrier::Http2))))),
+            let scene = Scene {
+                performance,
+                sink,
+                log,
+                permit,
+            };
+            let playing = Playing::new(Box::new(Stage(Some(scene))));
+            if whole {
+                return Started::Whole(Next::Plays(playing));
             }
-            None
+            Started::Running(Box::pin(async move {
+                let (stage, outcome) = playing.await;
+                let (sink, end, _) = stage.close(&outcome);
+                (sink, end)
+            }))
         }))
     }
 
@@ -136,10 +143,10 @@ impl StreamSpec {
         })
     }
 
-    /// Starts the stream, unless that was done before; answers with it if the caller is to carry it.
-    pub(crate) fn start(&self, sink: ServerSink, carrier: Carrier) -> Option<Running> {
+    /// Starts the stream, unless that was done before.
+    pub(crate) fn start(&self, sink: ServerSink, carrier: Carrier) -> Option<Started> {
         let start = self.0.lock().unwrap_or_else(|e| e.into_inner()).take()?;
-        start(sink, carrier)
+        Some(start(sink, carrier))
     }
 
     /// Whether it was started.
@@ -148,69 +155,82 @@ impl StreamSpec {
     }
 }
 
-/// A stream that is played: all that belongs to it.
-struct Stage {
+/// A stream that is played; it is empty only when that is over.
+pub(crate) struct Stage(Option<Scene>);
+
+/// All that belongs to a stream that is played.
+struct Scene {
     performance: Performance,
     sink: ServerSink,
-    log: AccessLog,
-    carrier: Carrier,
+    log: StreamLog,
+    /// Where it has a connection of its own.
+    permit: Option<Permit>,
 }
 
 /// The task of a stream that is played.
-enum Live {
-    Plays(Playing<Stage>),
-    Ends(Pin<Box<dyn Future<Output = ()> + Send>>),
-}
-
-impl Future for Live {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Live::Plays(playing) = &mut *self {
-            let (stage, outcome) = ready!(Pin::new(playing).poll(cx));
-            *self = Live::Ends(stage.end(&outcome));
-        }
-        match &mut *self {
-            Live::Ends(ending) => ending.as_mut().poll(cx),
-            Live::Plays(_) => Poll::Pending,
-        }
-    }
-}
-
 impl House for Stage {
     type Sink = ServerSink;
 
     fn parts(&mut self) -> (&mut Performance, &mut ServerSink) {
-        (&mut self.performance, &mut self.sink)
+        let scene = self.0.as_mut().expect("it is being played");
+        (&mut scene.performance, &mut scene.sink)
     }
 }
 
 impl Stage {
     /// Carries the ending out.
-    fn end(self, outcome: &Outcome) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let (sink, end, carrier) = self.close(outcome);
-        match carrier {
-            Carrier::Http1(shared, permit) => takeover::ended(sink, end, shared, permit),
-            Carrier::Http2 => http2::ended(sink, end),
-            Carrier::Caller => Box::pin(std::future::ready(())),
+    pub(super) fn end(self: Box<Self>, outcome: &Outcome) -> Work {
+        let (sink, end, permit) = self.close(outcome);
+        match permit {
+            Some(permit) => takeover::ended(sink, end, permit),
+            None => http2::ended(sink, end),
         }
     }
 
-    fn close(self, outcome: &Outcome) -> (ServerSink, StreamEnd, Carrier) {
-        let Stage {
+    fn close(mut self: Box<Self>, outcome: &Outcome) -> (ServerSink, StreamEnd, Option<Permit>) {
+        let Scene {
             performance,
             sink,
             log,
-            carrier,
-        } = self;
+            permit,
+        } = self.0.take().expect("it was played");
         let live = performance.live();
         let (events, bytes) = (live.events(), live.bytes());
+        let witnessed = performance.witnessed().cloned();
         // What the script does in the end is done before the ending is carried out.
         drop(performance);
-        log.ended(outcome, events, bytes);
+        log.ended(witnessed, outcome, events, bytes);
         let end = outcome.end().map_or(StreamEnd::Gone, StreamEnd::Ended);
-        (sink, end, carrier)
+        (sink, end, permit)
     }
+}
+
+/// A stream that is dropped without an ending is logged too.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(Scene { performance, log, .. }) = self.0.take() {
+            abandon(performance, log);
+        }
+    }
+}
+
+/// A stream that has not begun. Its client may be gone before it does.
+struct Unbegun(Option<(Performance, StreamLog)>);
+
+impl Drop for Unbegun {
+    fn drop(&mut self) {
+        if let Some((performance, log)) = self.0.take() {
+            abandon(performance, log);
+        }
+    }
+}
+
+fn abandon(performance: Performance, log: StreamLog) {
+    let live = performance.live().shared();
+    let closing = performance.live().closing();
+    let witnessed = performance.witnessed().cloned();
+    drop(performance);
+    log.abandoned(witnessed, closing, live.events(), live.bytes());
 }
 
 impl fmt::Debug for StreamSpec {

@@ -4,7 +4,7 @@
 //! The service puts a finished head and the stream's description into the [`Slot`] and stays
 //! pending. Once hyper has nothing more to write (it flushes its IO only when its own buffer is
 //! empty: that is what `drained` tells), the connection task takes the socket out of hyper, drops
-//! hyper with its buffers, and runs the stream in a fresh small task.
+//! hyper with its buffers, and goes on with the stream.
 
 use std::{
     future::{Future, poll_fn},
@@ -23,14 +23,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncWriteExt, sync::Notify, time::timeout};
 
 use super::{
-    Phase, Shared,
+    Permit, Phase, Shared,
     head::Shape,
     http1::Http1Sink,
     io_kind::Io,
-    live::Permit,
+    life::{Next, Work},
     seam::Seam,
     service::{Http1Service, Peer},
-    stream::{Carrier, ServerSink, StreamEnd, StreamSpec},
+    stream::{Carrier, ServerSink, Started, StreamEnd, StreamSpec},
 };
 
 /// How long an abrupt end over HTTP/2 waits for what was written before it to leave the connection.
@@ -65,6 +65,8 @@ pub(crate) struct Slot {
     unannounced: AtomicBool,
     command: Mutex<Option<Command>>,
     commanded: Notify,
+    requests: AtomicU64,
+    turn: AtomicBool,
 }
 
 impl Slot {
@@ -107,6 +109,26 @@ impl Slot {
                 return c;
             }
         }
+    }
+
+    /// A request has come.
+    pub(crate) fn called(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests have come.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// It is the connection's turn, after all others that were ready.
+    pub(crate) fn begins_turn(&self) {
+        self.turn.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is another turn than when this was asked last.
+    pub(crate) fn is_another_turn(&self) -> bool {
+        self.turn.swap(false, Ordering::Relaxed)
     }
 
     /// hyper has begun to write something.
@@ -166,23 +188,17 @@ enum Outcome {
     Taken(Io, Vec<u8>, Taken),
 }
 
-/// One HTTP/1.1 connection, until it closes or a stream takes it over. Boxed, because a stream's
-/// end leads back here.
-pub(crate) fn connection(
-    shared: Arc<Shared>,
-    io: Io,
-    pre: Bytes,
-    permit: Permit,
-    refused: bool,
-) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+/// One HTTP/1.1 connection, until it closes or a stream takes it over.
+pub(crate) fn connection(io: Io, pre: Bytes, permit: Permit, refused: bool) -> Work {
     Box::pin(async move {
-        match drive(&shared, io, pre, refused).await {
+        match drive(permit.shared(), io, pre, refused).await {
             Some(Outcome::Done(io)) => io.close().await,
             Some(Outcome::Taken(io, leftover, taken)) => {
-                hand_over(shared, io, leftover, taken, permit).await;
+                return hand_over(io, leftover, taken, permit).await;
             }
             None => {}
         }
+        Next::Over
     })
 }
 
@@ -239,35 +255,31 @@ async fn drive(shared: &Arc<Shared>, io: Io, pre: Bytes, refused: bool) -> Optio
     Some(Outcome::Taken(io, leftover, taken))
 }
 
-/// Writes the head and starts the stream in a task of its own.
-async fn hand_over(shared: Arc<Shared>, mut io: Io, leftover: Vec<u8>, taken: Taken, permit: Permit) {
+/// Writes the head and starts the stream.
+async fn hand_over(mut io: Io, leftover: Vec<u8>, taken: Taken, permit: Permit) -> Next {
     if io.write_all(&taken.head).await.is_err() || io.flush().await.is_err() {
-        return;
+        return Next::Over;
     }
-    let sink = Http1Sink::new(io, leftover, taken.shape);
-    taken
-        .spec
-        .start(ServerSink::Http1(sink), Carrier::Http1(shared, permit));
+    let sink = ServerSink::Http1(Http1Sink::new(io, leftover, taken.shape));
+    match taken.spec.start(sink, Carrier::Http1(permit)) {
+        Some(Started::Whole(next)) => next,
+        _ => Next::Over,
+    }
 }
 
-/// A stream has ended: carries the ending out. Boxed, for it is the last of many that will do so.
-pub(super) fn ended(
-    sink: ServerSink,
-    end: StreamEnd,
-    shared: Arc<Shared>,
-    permit: Permit,
-) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+/// A stream has ended: carries the ending out.
+pub(super) fn ended(sink: ServerSink, end: StreamEnd, permit: Permit) -> Work {
     Box::pin(async move {
         let ServerSink::Http1(sink) = sink else {
-            return;
+            return Next::Over;
         };
         if let Some(free) = sink.finish(end).await {
-            if shared.keeps_connections() {
+            if permit.shared().keeps_connections() {
                 let pre = Bytes::from(free.leftover);
-                permit.run(|permit| connection(shared, free.io, pre, permit, false));
-            } else {
-                free.io.close().await;
+                return Next::Work(connection(free.io, pre, permit, false));
             }
+            free.io.close().await;
         }
+        Next::Over
     })
 }

@@ -29,7 +29,6 @@ pub(crate) struct Tcp {
 
 impl Tcp {
     pub(crate) fn new(socket: TcpStream, longest: Option<Duration>) -> Tcp {
-        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1);
         Tcp {
             socket,
             longest: longest.map_or(0, millis),
@@ -64,6 +63,11 @@ impl Tcp {
         tracing::info!("{client} took nothing for {time}: the connection is reset (see --write-timeout)");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
+}
+
+/// Whole milliseconds, at least one.
+pub(crate) fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
 /// Fires when something has waited for too long.

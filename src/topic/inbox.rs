@@ -19,10 +19,8 @@ const MOST_WAITING: usize = 65_536;
 const MOST_BYTES: usize = 64 << 20;
 
 /// One follower's inbox.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inbox {
-    /// Names the follower.
-    pub id: u64,
     queue: Mutex<Queue>,
 }
 
@@ -34,13 +32,13 @@ struct Queue {
     bytes: usize,
     /// Most follow one topic.
     lanes: SmallVec<[Lane; 1]>,
-    /// Places among the lanes that may be used again.
-    free: Vec<usize>,
+    /// How many lanes may be used again.
+    free: u32,
     /// How many lanes lag.
-    lagging: usize,
+    lagging: u32,
     /// Of what waits and of what lags, how much the clock counts as work.
-    counted: usize,
-    dropped: u64,
+    counted: u32,
+    dropped: u32,
     waker: Option<Waker>,
 }
 
@@ -48,7 +46,11 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     first: Option<Entry>,
-    more: VecDeque<Entry>,
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer instead of four words, and mostly there are no more"
+    )]
+    more: Option<Box<VecDeque<Entry>>>,
 }
 
 /// A message, and its lane.
@@ -56,20 +58,19 @@ type Entry = (usize, Arc<Message>);
 
 impl Waiting {
     fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.more.len()
+        usize::from(self.first.is_some()) + self.more.as_ref().map_or(0, |more| more.len())
     }
 
     fn push_back(&mut self, entry: Entry) {
         match &mut self.first {
-            Some(_) => self.more.push_back(entry),
+            Some(_) => self.more.get_or_insert_default().push_back(entry),
             none => *none = Some(entry),
         }
     }
 
     fn pop_front(&mut self) -> Option<Entry> {
-        let first = self.first.take()?;
-        self.first = self.more.pop_front();
-        Some(first)
+        let next = self.more.as_mut().and_then(|more| more.pop_front());
+        std::mem::replace(&mut self.first, next)
     }
 
     /// Takes out the first of a lane.
@@ -77,8 +78,9 @@ impl Waiting {
         if self.first.as_ref().is_some_and(|(at, _)| *at == lane) {
             return self.pop_front();
         }
-        let at = self.more.iter().position(|(at, _)| *at == lane)?;
-        self.more.remove(at)
+        let more = self.more.as_mut()?;
+        let at = more.iter().position(|(at, _)| *at == lane)?;
+        more.remove(at)
     }
 
     /// Takes out all of a lane: how many bytes they have on the wire.
@@ -89,16 +91,21 @@ impl Waiting {
             bytes += if stays { 0 } else { entry.1.frame.len() };
             stays
         };
-        self.more.retain(&mut stays);
+        if let Some(more) = &mut self.more {
+            more.retain(&mut stays);
+        }
         if self.first.as_ref().is_some_and(|first| !stays(first)) {
-            self.first = self.more.pop_front();
+            self.pop_front();
         }
         bytes
     }
 
     /// Gives memory back that is not needed in the long run.
     fn shrink(&mut self) {
-        self.more.shrink_to(if self.more.is_empty() { 0 } else { QUEUE });
+        match &mut self.more {
+            Some(more) if !more.is_empty() => more.shrink_to(QUEUE),
+            none => *none = None,
+        }
     }
 }
 
@@ -108,17 +115,35 @@ pub(super) struct Lane {
     pub topic: Arc<str>,
     /// The number of the last message that has been taken from the lane, or passed over.
     pub last: u64,
-    waiting: usize,
+    pub at: At,
+    waiting: u32,
     /// It has fallen too far behind and gets nothing more until it takes up from the history.
     lags: bool,
-    /// The topic has been forgotten, after so many messages.
-    pub closed: Option<u64>,
+}
+
+/// Where a lane comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At {
+    /// A topic, among whose followers it has this place.
+    Topic(u32),
+    /// A topic that has been forgotten. So many messages are lost with it, as the lane lagged.
+    Forgotten(u32),
+}
+
+impl Lane {
+    fn is_open(&self) -> bool {
+        matches!(self.at, At::Topic(_))
+    }
+
+    fn is_free(&self) -> bool {
+        !self.is_open() && self.waiting == 0 && !self.lags
+    }
 }
 
 /// What an inbox has.
 pub(super) enum Next {
     /// A message, and how much work is to be given back once it has been dealt with.
-    Message(Arc<Message>, usize),
+    Message(Arc<Message>, u32),
     /// It must take up from the history first.
     Lags,
 }
@@ -126,42 +151,46 @@ pub(super) enum Next {
 /// What an inbox has, several at once.
 pub(super) enum Batch {
     /// Messages were taken, and so much work is to be given back once they have been dealt with.
-    Taken(usize),
+    Taken(u32),
     /// It must take up from the history first.
     Lags,
 }
 
 impl Inbox {
-    pub fn new(id: u64) -> Inbox {
-        Inbox {
-            id,
-            queue: Mutex::default(),
-        }
-    }
-
-    /// Opens a lane for a topic that has had `last` messages; answers with its place.
-    pub fn open(&self, topic: Arc<str>, last: u64) -> usize {
+    /// Opens a lane for a topic that has had `last` messages, and knows this follower at `place`; answers
+    /// with the lane's number.
+    pub fn open(&self, topic: Arc<str>, last: u64, place: usize) -> u32 {
         let mut queue = lock(&self.queue);
         let lane = Lane {
             topic,
             last,
+            at: At::Topic(place as u32),
             waiting: 0,
             lags: false,
-            closed: None,
         };
-        if let Some(place) = queue.free.pop() {
-            queue.lanes[place] = lane;
-            return place;
+        if queue.free > 0
+            && let Some(free) = queue.lanes.iter().position(Lane::is_free)
+        {
+            queue.free -= 1;
+            queue.lanes[free] = lane;
+            return free as u32;
         }
         queue.lanes.push(lane);
-        queue.lanes.len() - 1
+        queue.lanes.len() as u32 - 1
+    }
+
+    /// The topic of a lane knows the follower at another place from now on.
+    pub fn moved(&self, lane: u32, place: usize) {
+        lock(&self.queue).lanes[lane as usize].at = At::Topic(place as u32);
     }
 
     /// Nothing more comes in a lane: its topic is forgotten, after `count` messages. What waits there
     /// can still be taken.
-    pub fn close(&self, lane: usize, count: u64) {
-        let mut queue = lock(&self.queue);
-        queue.lanes[lane].closed = Some(count);
+    pub fn close(&self, lane: u32, count: u64) {
+        let (mut queue, lane) = (lock(&self.queue), lane as usize);
+        let Lane { at, last, lags, .. } = &mut queue.lanes[lane];
+        let lost = if *lags { count - *last } else { 0 };
+        *at = At::Forgotten(u32::try_from(lost).unwrap_or(u32::MAX));
         queue.free_if_done(lane);
     }
 
@@ -169,13 +198,13 @@ impl Inbox {
     /// how many messages will not be taken up, whose work is to be given back.
     pub fn put(
         &self,
-        lane: usize,
+        lane: u32,
         message: &Arc<Message>,
         rules: &TopicRules,
         woken: &mut Vec<Waker>,
     ) -> usize {
         let most = rules.queue.unwrap_or(QUEUE).clamp(1, MOST_WAITING);
-        let mut queue = lock(&self.queue);
+        let (mut queue, lane) = (lock(&self.queue), lane as usize);
         if queue.lanes[lane].lags {
             return 1;
         }
@@ -225,7 +254,7 @@ impl Inbox {
             queue.wake_later(cx);
             return Poll::Pending;
         }
-        let held = queue.counted.min(into.len() - before);
+        let held = queue.counted.min((into.len() - before) as u32);
         queue.counted -= held;
         Poll::Ready(Batch::Taken(held))
     }
@@ -235,7 +264,7 @@ impl Inbox {
     pub fn rest(&self, cx: &mut Context<'_>) -> usize {
         let mut queue = lock(&self.queue);
         queue.wake_later(cx);
-        std::mem::take(&mut queue.counted)
+        std::mem::take(&mut queue.counted) as usize
     }
 
     /// Takes out all that waits, in order of stamps, asking `take_up` for what the lanes that lag have
@@ -246,7 +275,7 @@ impl Inbox {
     ) -> (Vec<Arc<Message>>, usize) {
         let mut queue = lock(&self.queue);
         let mut messages = Vec::new();
-        let counted = std::mem::take(&mut queue.counted);
+        let counted = std::mem::take(&mut queue.counted) as usize;
         while let Some(message) = queue.pop() {
             messages.push(message);
         }
@@ -262,22 +291,27 @@ impl Inbox {
         (messages, counted)
     }
 
-    /// The topics followed, but for those that are forgotten.
-    pub fn topics(&self) -> Vec<Arc<str>> {
+    /// The topics followed, but for those that are forgotten, and where each knows the follower.
+    pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
         let queue = lock(&self.queue);
-        let open = queue.lanes.iter().filter(|lane| lane.closed.is_none());
-        open.map(|lane| lane.topic.clone()).collect()
+        let open = queue.lanes.iter().filter_map(|lane| match lane.at {
+            At::Topic(place) => Some((lane.topic.clone(), place as usize)),
+            At::Forgotten(_) => None,
+        });
+        open.collect()
     }
 
     /// How many messages were dropped because the follower was too slow.
     pub fn dropped(&self) -> u64 {
-        lock(&self.queue).dropped
+        lock(&self.queue).dropped.into()
     }
 }
 
 impl Queue {
     fn is_full(&self, lane: usize, most: usize) -> bool {
-        self.lanes[lane].waiting >= most || self.waiting.len() >= MOST_WAITING || self.bytes >= MOST_BYTES
+        self.lanes[lane].waiting as usize >= most
+            || self.waiting.len() >= MOST_WAITING
+            || self.bytes >= MOST_BYTES
     }
 
     fn wake_later(&mut self, cx: &mut Context<'_>) {
@@ -289,8 +323,8 @@ impl Queue {
 
     /// What is counted, but no longer there to be dealt with.
     fn surplus(&mut self) -> usize {
-        let counted = self.counted.min(self.lagging + self.waiting.len());
-        std::mem::replace(&mut self.counted, counted) - counted
+        let counted = self.counted.min(self.lagging + self.waiting.len() as u32);
+        (std::mem::replace(&mut self.counted, counted) - counted) as usize
     }
 
     fn push(&mut self, lane: usize, message: &Arc<Message>) {
@@ -313,15 +347,7 @@ impl Queue {
     }
 
     fn free_if_done(&mut self, lane: usize) {
-        let Lane {
-            closed,
-            waiting,
-            lags,
-            ..
-        } = &self.lanes[lane];
-        if closed.is_some() && *waiting == 0 && !lags {
-            self.free.push(lane);
-        }
+        self.free += u32::from(self.lanes[lane].is_free());
     }
 
     /// What waits in the lane is dropped: the history has it, or it is lost. One piece of work stays,
@@ -336,12 +362,12 @@ impl Queue {
     fn push_dropping(&mut self, lane: usize, message: &Arc<Message>, most: usize) {
         while self.is_full(lane, most) && self.lanes[lane].waiting > 0 {
             self.drop_oldest(lane);
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
         }
         if self.is_full(lane, most) {
             // Full of other topics' messages: this one is the oldest of its own.
             self.lanes[lane].last = message.number;
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
         } else {
             self.push(lane, message);
         }

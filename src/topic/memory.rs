@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 
-use super::inbox::Inbox;
+use super::inbox::{At, Inbox};
 use super::lock;
 use super::log::Log;
 use super::message::{Message, PublishError, Start};
@@ -47,11 +47,10 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct World {
     topics: HashMap<Arc<str>, Topic>,
-    /// Who follows patterns, by the inbox's id.
-    patterns: IndexMap<u64, (Vec<Pattern>, Arc<Inbox>)>,
+    /// Who follows patterns, by where the inbox lies.
+    patterns: IndexMap<usize, (Vec<Pattern>, Arc<Inbox>)>,
     /// Names that are declared, not captured: their topics are the last to be forgotten.
     declared: HashSet<String>,
-    next_id: u64,
     /// What all topics hold, in bytes on the wire.
     kept: u64,
     /// How often topics have been used.
@@ -62,8 +61,8 @@ struct World {
 struct Topic {
     name: Arc<str>,
     log: Log,
-    /// By the inbox's id.
-    followers: IndexMap<u64, Follower>,
+    /// Each knows its place.
+    followers: Vec<Follower>,
     /// When it was last used: as many uses of topics were before.
     used: u64,
     /// Whether its name is declared, not captured.
@@ -77,7 +76,7 @@ struct Topic {
 struct Follower {
     inbox: Arc<Inbox>,
     /// The inbox's lane for this topic.
-    lane: usize,
+    lane: u32,
     /// Whether the topic is followed by its name.
     by_name: bool,
 }
@@ -163,7 +162,7 @@ impl Topics {
         self.shared.clock.begin(reached);
         let surplus = topic
             .followers
-            .values()
+            .iter()
             .map(|follower| follower.inbox.put(follower.lane, &message, rules, &mut woken));
         let surplus = surplus.sum();
         self.shared.clock.done(surplus);
@@ -201,8 +200,7 @@ impl Topics {
         rules: &dyn Fn(&str) -> TopicRules,
     ) -> Result<Subscription, PublishError> {
         let mut world = lock(&self.shared.world);
-        let inbox = Arc::new(Inbox::new(world.next_id));
-        world.next_id += 1;
+        let inbox = Arc::<Inbox>::default();
         if let Err(error) = world.follow(which, &inbox) {
             world.unfollow(&inbox);
             return Err(error);
@@ -237,9 +235,8 @@ impl Shared {
         let now = self.clock.now();
         let mut missed = 0;
         let (messages, counted) = inbox.take_all(|lane, to| {
-            if let Some(count) = lane.closed {
-                missed += count - lane.last;
-                lane.last = count;
+            if let At::Forgotten(lost) = lane.at {
+                missed += u64::from(lost);
             } else if let Some(topic) = world.topics.get(&lane.topic) {
                 missed += topic.log.behind(lane.last, now, to);
                 lane.last = topic.log.count;
@@ -270,7 +267,7 @@ impl World {
             let mut topic = Topic {
                 name: name.clone(),
                 log: Log::default(),
-                followers: IndexMap::new(),
+                followers: Vec::new(),
                 used: 0,
                 declared: self.declared.contains(&*name),
                 pins: 0,
@@ -291,8 +288,9 @@ impl World {
 
     fn follow(&mut self, which: &[Selector], inbox: &Arc<Inbox>) -> Result<(), PublishError> {
         let mut patterns = Vec::new();
-        for selector in which {
+        for (at, selector) in which.iter().enumerate() {
             match selector {
+                Selector::Name(_) if which[..at].contains(selector) => {}
                 Selector::Name(name) => self.topic(name)?.attach(inbox, true),
                 Selector::Pattern(pattern) => patterns.push(pattern.clone()),
             }
@@ -300,21 +298,25 @@ impl World {
         if patterns.is_empty() {
             return Ok(());
         }
+        let named = |topic: &Topic| {
+            let is_it =
+                |selector: &Selector| matches!(selector, Selector::Name(name) if *name == *topic.name);
+            which.iter().any(is_it)
+        };
         for topic in self.topics.values_mut() {
-            if patterns.iter().any(|p| p.matches(&topic.name).is_some()) {
+            if patterns.iter().any(|p| p.matches(&topic.name).is_some()) && !named(topic) {
                 topic.attach(inbox, false);
             }
         }
-        self.patterns.insert(inbox.id, (patterns, inbox.clone()));
+        self.patterns.insert(address(inbox), (patterns, inbox.clone()));
         Ok(())
     }
 
     fn unfollow(&mut self, inbox: &Inbox) {
-        self.patterns.swap_remove(&inbox.id);
-        for name in inbox.topics() {
+        self.patterns.swap_remove(&address(inbox));
+        for (name, place) in inbox.topics() {
             if let Some(topic) = self.topics.get_mut(&name) {
-                let follower = topic.followers.swap_remove(&inbox.id);
-                topic.pins -= usize::from(follower.is_some_and(|follower| follower.by_name));
+                topic.detach(place);
                 self.uses += 1;
                 topic.used = self.uses;
             }
@@ -331,7 +333,7 @@ impl World {
         let names = inbox.topics();
         let logs = names
             .iter()
-            .filter_map(|name| Some((&self.topics.get(name)?.log, rules(name))));
+            .filter_map(|(name, _)| Some((&self.topics.get(name)?.log, rules(name))));
         // A pattern that no topic fits yet: it fits itself.
         let otherwise = which.iter().find_map(|selector| match selector {
             Selector::Pattern(pattern) => Some(rules(pattern.source()).gap),
@@ -345,21 +347,37 @@ impl World {
     }
 }
 
+/// What an inbox is known by, as long as somebody has it.
+fn address(inbox: &Inbox) -> usize {
+    std::ptr::from_ref(inbox).addr()
+}
+
 impl Topic {
     fn attach(&mut self, inbox: &Arc<Inbox>, by_name: bool) {
-        let follower = self.followers.entry(inbox.id).or_insert_with(|| Follower {
+        let place = self.followers.len();
+        self.followers.push(Follower {
             inbox: inbox.clone(),
-            lane: inbox.open(self.name.clone(), self.log.count),
-            by_name: false,
+            lane: inbox.open(self.name.clone(), self.log.count, place),
+            by_name,
         });
-        if by_name && !std::mem::replace(&mut follower.by_name, true) {
-            self.pins += 1;
+        self.pins += usize::from(by_name);
+    }
+
+    /// The last follower takes the place of the one that leaves.
+    fn detach(&mut self, place: usize) {
+        let left = self.followers.swap_remove(place);
+        self.pins -= usize::from(left.by_name);
+        if let Some(moved) = self.followers.get(place) {
+            moved.inbox.moved(moved.lane, place);
+        }
+        if self.followers.is_empty() {
+            self.followers = Vec::new();
         }
     }
 
     /// The topic is forgotten: what waits for its followers stays theirs.
     fn detach_all(self) {
-        for follower in self.followers.into_values() {
+        for follower in self.followers {
             follower.inbox.close(follower.lane, self.log.count);
         }
     }

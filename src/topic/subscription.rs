@@ -26,7 +26,7 @@ pub struct Subscription {
     pub(super) backlog: Option<Box<VecDeque<Arc<Message>>>>,
     pub(super) gap: Option<Gap>,
     /// Work on the clock that is to be given back when the message taken last has been dealt with.
-    pub(super) held: usize,
+    pub(super) held: u32,
 }
 
 impl Subscription {
@@ -114,7 +114,7 @@ impl Subscription {
 
     /// What `live` or `poll_batch` gave has been dealt with.
     pub fn taken(&mut self) {
-        self.shared.clock.done(std::mem::take(&mut self.held));
+        self.shared.clock.done(std::mem::take(&mut self.held) as usize);
     }
 
     /// For a follower that takes no message for now, though time goes on: the clock does not wait for
@@ -128,8 +128,8 @@ impl Subscription {
         let (messages, counted, missed) = self.shared.take_up(&self.inbox);
         self.backlog.get_or_insert_default().extend(messages);
         // One piece of work stays until the first of them has been dealt with.
-        self.held = counted.min(1);
-        self.shared.clock.done(counted - self.held);
+        self.held = counted.min(1) as u32;
+        self.shared.clock.done(counted - self.held as usize);
         match missed {
             0 => Ok(()),
             missed => Err(TooSlow { missed }),
@@ -140,6 +140,6 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let counted = self.shared.unfollow(&self.inbox);
-        self.shared.clock.done(counted + self.held);
+        self.shared.clock.done(counted + self.held as usize);
     }
 }

@@ -1,5 +1,7 @@
 //! What a stream's client has been sent, read from the bytes themselves (HTML standard, 9.2.6).
 
+use std::num::NonZeroU64;
+
 use super::Lines;
 
 /// Bytes of a line that are looked at: fields that matter here are shorter, and a long line must not
@@ -29,8 +31,12 @@ pub struct Digest {
     events: u64,
     comments: u64,
     last_id: Option<Box<[u8]>>,
-    retry_ms: Option<u64>,
+    retry: Option<Retry>,
 }
+
+/// A reconnection time: one more than its milliseconds, so that one that is missing takes no more memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Retry(NonZeroU64);
 
 impl Digest {
     /// `None` unless the last block ends with the bytes.
@@ -47,8 +53,6 @@ impl Digest {
 pub(crate) struct Tally {
     bytes: u64,
     known: Digest,
-    /// Something has been sent: a byte order mark can no longer come.
-    begun: bool,
     /// What is being read; none is needed for pieces that are digested already.
     reading: Option<Box<Reading>>,
 }
@@ -88,11 +92,10 @@ impl Tally {
         self.bytes += bytes.len() as u64;
         self.known.events += digest.events;
         self.known.comments += digest.comments;
-        self.known.retry_ms = digest.retry_ms.or(self.known.retry_ms);
+        self.known.retry = digest.retry.or(self.known.retry);
         if let Some(id) = &digest.last_id {
             keep(&mut self.known.last_id, id);
         }
-        self.begun = true;
         if let Some(reading) = &mut self.reading {
             reading.lines.pass_over();
         }
@@ -100,8 +103,9 @@ impl Tally {
 
     /// Takes the next bytes of the body.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        // Once something has been sent a byte order mark can no longer come.
+        let (known, begun) = (&mut self.known, self.bytes > 0);
         self.bytes += bytes.len() as u64;
-        let (known, begun) = (&mut self.known, std::mem::replace(&mut self.begun, true));
         let reading = self.reading.get_or_insert_with(|| Reading::new(begun));
         while !bytes.is_empty() {
             let end = memchr::memchr2(b'\n', b'\r', bytes);
@@ -140,7 +144,7 @@ impl Tally {
             comments: self.known.comments,
             bytes: self.bytes,
             last_event_id: id.map(|id| String::from_utf8_lossy(id).into_owned()),
-            retry_ms: self.known.retry_ms,
+            retry_ms: self.known.retry.map(|Retry(one_more)| one_more.get() - 1),
         }
     }
 }
@@ -196,7 +200,7 @@ impl Block {
                 self.id.extend_from_slice(value);
                 self.id_came = true;
             }
-            b"retry" if !rest.exists => known.retry_ms = milliseconds(value).or(known.retry_ms),
+            b"retry" if !rest.exists => known.retry = milliseconds(value).or(known.retry),
             _ => {}
         }
     }
@@ -210,10 +214,11 @@ impl Block {
 }
 
 /// The number, if there are digits and nothing else; one that is too large is the largest there is.
-fn milliseconds(digits: &[u8]) -> Option<u64> {
+fn milliseconds(digits: &[u8]) -> Option<Retry> {
     let all = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(digits).ok().filter(|_| all)?;
-    Some(text.parse().unwrap_or(u64::MAX))
+    let milliseconds = text.parse().unwrap_or(u64::MAX);
+    Some(Retry(NonZeroU64::MIN.saturating_add(milliseconds)))
 }
 
 #[cfg(test)]
@@ -257,7 +262,7 @@ mod tests {
                 None,
                 Some(5),
             ),
-            ("retry: 99999999999999999999\n", 0, 0, None, Some(u64::MAX)),
+            ("retry: 99999999999999999999\n", 0, 0, None, Some(u64::MAX - 1)),
             ("retry: 3", 0, 0, None, None),
             ("ID: 1\nRetry: 3\nDATA: x\n\n", 0, 0, None, None),
         ] {

@@ -199,7 +199,8 @@ pub fn comes_back(page: &mut Page) {
                stream.source.close();
                return { last, messages: stream.of('message').length };
              };
-             const both = (end) => Promise.all([live(plain, end), live(server, end)]);
+             // One after the other: what one has seen would end the other, too.
+             const both = async (end) => [await live(plain, end), await live(server, end)];
              return Promise.all(arg.map(both));",
         );
         for ((end, question), seen) in ends.iter().zip(seen.as_array().unwrap()) {

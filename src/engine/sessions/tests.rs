@@ -28,7 +28,7 @@ async fn a_session_is_made_once_and_ends_when_it_is_deleted() {
     assert!(!Arc::ptr_eq(&a, &sessions.enter("b").unwrap()));
     assert!(a.session.take_attempts("", &[("k", 1)]));
     assert_eq!(sessions.enter("b").unwrap().session.attempt("k", ""), 1);
-    let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k");
+    let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k", "/");
     assert!(sessions.delete("a") && !sessions.delete("a"));
     assert_eq!(open.given(), Some(Order::End(End::Close)));
     assert_eq!(sessions.enter("a").unwrap().session.attempt("k", ""), 1);
@@ -50,7 +50,7 @@ async fn names_are_short_and_plain() {
 async fn when_there_are_too_many_those_go_that_nobody_uses() {
     let sessions = sessions(2, Duration::ZERO);
     let a = sessions.enter("a").unwrap();
-    let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k");
+    let open = a.connections.register(([0, 0, 0, 0], 0).into(), "k", "/");
     sessions.enter("b").unwrap();
     sessions.enter("c").unwrap();
     let names = |sessions: &Sessions| -> Vec<String> {
@@ -58,7 +58,7 @@ async fn when_there_are_too_many_those_go_that_nobody_uses() {
     };
     assert_eq!(names(&sessions), ["a", "c"]);
     let busy = sessions.enter("c").unwrap();
-    let _also = busy.connections.register(([0, 0, 0, 0], 0).into(), "k");
+    let _also = busy.connections.register(([0, 0, 0, 0], 0).into(), "k", "/");
     assert_eq!(sessions.enter("d").unwrap_err(), NoSession::TooMany(2));
     drop(open);
     sessions.enter("d").unwrap();
@@ -83,7 +83,7 @@ async fn a_reset_ends_streams_and_begins_time_anew() {
     let sessions = sessions(10, Duration::ZERO);
     let old = sessions.main();
     old.session.clock.advance(Duration::from_secs(5)).await;
-    let open = old.connections.register(([0, 0, 0, 0], 0).into(), "k");
+    let open = old.connections.register(([0, 0, 0, 0], 0).into(), "k", "/");
     assert!(sessions.reset("") && !sessions.reset("nobody"));
     assert_eq!(open.given(), Some(Order::End(End::Close)));
     let clock = sessions.main().session.clock.clone();

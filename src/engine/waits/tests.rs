@@ -1,7 +1,11 @@
 use super::*;
 
+fn elsewhere(waits: &Waits) -> &Elsewhere {
+    waits.elsewhere.as_ref().expect("it is not forgotten")
+}
+
 fn awaited(waits: &Waits) -> &VecDeque<(Wanted, u64)> {
-    &waits.marks.as_ref().expect("something was awaited").awaited
+    &elsewhere(waits).awaited
 }
 
 #[test]
@@ -21,7 +25,7 @@ fn the_wait_that_was_found_is_over_as_of_then() {
     };
     assert_eq!(branches, [2, 4]);
     assert_eq!(awaited(&waits), &[(signal("b"), 5)]);
-    let left: Vec<_> = waits.pending.iter().map(|p| p.branch).collect();
+    let left: Vec<_> = waits.pending().iter().map(|p| p.branch).collect();
     assert_eq!(left, [1, 3]);
 }
 
@@ -30,11 +34,12 @@ fn what_was_awaited_long_ago_is_forgotten_but_not_waited_for_again() {
     let mut waits = Waits::begin(7);
     let job = |n: u64| Wanted::Signal(format!("job-{n}"));
     for n in 10..10 + 3 * MOST_MARKS as u64 {
-        waits.mark_awaited(job(n), n);
-        waits.mark_awaited(job(10), n);
+        let elsewhere = waits.elsewhere.get_or_insert_default();
+        elsewhere.mark_awaited(job(n), n);
+        elsewhere.mark_awaited(job(10), n);
     }
     assert_eq!(awaited(&waits).len(), MOST_MARKS);
     assert!(awaited(&waits).contains(&(job(10), 9 + 3 * MOST_MARKS as u64)));
     assert!(!awaited(&waits).iter().any(|(what, _)| *what == job(11)));
-    assert_eq!(waits.began, 10 + 2 * MOST_MARKS as u64);
+    assert_eq!(elsewhere(&waits).began, 10 + 2 * MOST_MARKS as u64);
 }

@@ -20,18 +20,15 @@ fn shown() -> Record {
     request.body = Bytes::from_static(br#"{"password": "x"}"#);
     let journal = Journal::new(Bounds::default());
     let before = arrive(&journal, 0);
-    let matched = Matched {
-        endpoint: "POST /sse".into(),
-        name: Some("ticker".into()),
-        client: "abc".into(),
-        attempt: 2,
-    };
-    before.matched(&matched);
+    let matched = || known("POST /sse#0", Some("ticker"), "abc", 2);
+    before.matched(matched());
     before.ended(ms(5), script_end());
     let record = journal.arrived(&request, Duration::from_nanos(3_005_500_900), 1_767_225_600_000);
-    record.matched(&matched);
+    record.matched(matched());
     record.answered(ms(3006), Some(200), true);
-    record.wrote(b"retry: 2000\n: hi\nid: 3\ndata: a\n\n", None);
+    record
+        .entry()
+        .wrote(b"retry: 2000\n: hi\nid: 3\ndata: a\n\n", None);
     record.ended(ms(4000), Ended::because(How::Cut, By::Failure, "no abc"));
     record
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Compiler;
 use super::choice::Outline;
@@ -10,7 +11,7 @@ use super::place::{FileScope, Place, Room};
 use crate::scenario::decode::{At, OneOrMany};
 use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::file::{EndpointFile, EntryFile};
-use crate::scenario::model::{Endpoint, HostRule, Methods};
+use crate::scenario::model::{Endpoint, HostRule, Methods, Named};
 use crate::scenario::pattern::Pattern;
 use crate::scenario::preset::Expansion;
 
@@ -122,8 +123,10 @@ impl Compiler<'_> {
         };
         let hosts = value.host.as_ref().map(|list| self.hosts(&list.0));
         let endpoint = Endpoint {
-            name: name.map(|name| name.value),
-            key,
+            named: Arc::new(Named {
+                name: name.map(|name| name.value),
+                key,
+            }),
             paths,
             methods: methods?,
             hosts,

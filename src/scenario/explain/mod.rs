@@ -64,8 +64,8 @@ fn endpoint(endpoint: &Endpoint) -> Json {
         "endpoint".into(),
         format!("{} {}", endpoint.methods.describe(), endpoint.path()).into(),
     );
-    put(&mut map, "name", endpoint.name.as_deref());
-    map.insert("key".into(), endpoint.key.clone().into());
+    put(&mut map, "name", endpoint.named.name.as_deref());
+    map.insert("key".into(), endpoint.named.key.clone().into());
     let hosts = endpoint.hosts.as_ref().map(|hosts| {
         let host = |h: &super::model::HostRule| {
             let star = if h.wildcard { "*" } else { "" };

@@ -104,10 +104,8 @@ pub struct Preset {
 /// An endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// What it is called, if it has a name.
-    pub name: Option<String>,
-    /// Method, path and place among equals (`GET /sse#0`): what seeds and attempts are keyed by.
-    pub key: String,
+    /// What it is known by.
+    pub named: Arc<Named>,
     /// The paths; all capture the same names.
     pub paths: Vec<Pattern>,
     /// The methods.
@@ -126,12 +124,23 @@ pub struct Endpoint {
     pub cors: Option<Arc<CorsPolicy>>,
 }
 
-impl Endpoint {
+/// What an endpoint is known by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Named {
+    /// What it is called, if it has a name.
+    pub name: Option<String>,
+    /// Method, path and place among equals (`GET /sse#0`): what seeds and attempts are keyed by.
+    pub key: String,
+}
+
+impl Named {
     /// The key for people: without the place among equals where it is the first (`GET /sse`, `GET /sse#1`).
     pub fn shown_key(&self) -> &str {
         self.key.strip_suffix("#0").unwrap_or(&self.key)
     }
+}
 
+impl Endpoint {
     /// Whether it may be asked for under this host; `None`: the request names none.
     pub fn serves_host(&self, host: Option<&str>) -> bool {
         match &self.hosts {
