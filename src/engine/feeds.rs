@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use super::Performance;
 use super::outcome::Outcome;
-use super::player::Stepping;
 use super::sink::{Gone, Sink};
 use super::stage::{Stage, Wanted};
+use super::stepping::Stepping;
 use super::waits::Waits;
 use crate::clock::Worker;
 use crate::expr::RequestScope;

@@ -27,6 +27,7 @@ mod rest;
 pub mod sessions;
 pub mod sink;
 mod stage;
+mod stepping;
 mod visit;
 mod waits;
 pub mod witness;

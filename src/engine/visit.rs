@@ -9,8 +9,8 @@ use minijinja::value::Serde;
 
 use super::connections::Registered;
 use super::outlet::Outlet;
-use super::player::Stepping;
 use super::refusal::Refusal;
+use super::stepping::Stepping;
 use super::waits::Waits;
 use super::{Engine, Head, Performance, Reply, ReplyBody};
 use crate::clock::Worker;

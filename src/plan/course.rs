@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::chance::Chance;
 use super::cue::{BranchId, Cue};
-use super::script::{Chance, Walk};
+use super::script::Walk;
 use crate::event::Event;
 use crate::expr::{RenderError, RequestScope};
 use crate::random::Draw;

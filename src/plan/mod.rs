@@ -6,6 +6,7 @@
 
 mod ahead;
 mod branch;
+mod chance;
 mod course;
 mod cue;
 mod event;
@@ -13,10 +14,10 @@ mod output;
 mod perform;
 mod script;
 
+pub use chance::Chance;
 pub use course::Plan;
 pub use cue::{Awaiting, BranchId, Cue, Following, Publication, Setting, Source, Wanted, Write};
 pub use event::{PublishFault, pace, render_event, render_publish, render_raw, render_setting, to_bytes};
-pub use script::Chance;
 
 #[cfg(test)]
 mod tests;

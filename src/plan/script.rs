@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::branch::{Branch, Gathered, State, Surroundings};
+use super::chance::Chance;
 use super::course::Relaying;
 use super::cue::{BranchId, Cue, Source};
 use super::event::{pace, render_event, wild};
@@ -11,7 +12,7 @@ use super::output::Output;
 use super::perform::among;
 use crate::event::Event;
 use crate::expr::{Moment, RenderError, RequestScope};
-use crate::random::{Draw, Purpose};
+use crate::random::Draw;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Action, Pace, Script};
 use crate::wire::{Frame, encode};
@@ -22,25 +23,6 @@ const IDLE_STEPS: u32 = 10_000;
 pub(super) const AT_ONCE: u32 = 16;
 /// Work of expressions that is done at once, in steps; the last one may take more.
 pub(super) const WORK_AT_ONCE: u64 = 100_000;
-
-/// Where a plan's chance comes from; each has its own sequence.
-#[derive(Debug, Clone)]
-pub struct Chance {
-    /// Delays.
-    pub timing: Draw,
-    /// Cuts.
-    pub wire: Draw,
-}
-
-impl Chance {
-    /// Each from the sequence for its purpose.
-    pub fn new(draw: impl Fn(Purpose) -> Draw) -> Chance {
-        Chance {
-            timing: draw(Purpose::Timing),
-            wire: draw(Purpose::Wire),
-        }
-    }
-}
 
 /// A script under way, all of it.
 pub(super) struct Walk {

@@ -188,6 +188,8 @@ mod tests {
         request.version = Version::Http2;
         request.tls = true;
         check(&request);
+        request.peer = SocketAddrV6::new("fe80::1".parse().unwrap(), 4043, 5, 6).into();
+        check(&request);
         for length in [126, 127, 128, 16_383, 16_384, 70_000] {
             request.body = vec![b'x'; length].into();
             check(&request);

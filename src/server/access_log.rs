@@ -13,7 +13,7 @@ use crate::tick::Tick;
 /// A request on its way into the log.
 pub(super) struct AccessLog {
     /// Not written yet.
-    line: Option<Line>,
+    line: Option<(Line, Box<Asked>)>,
     sessions: Arc<Sessions>,
     /// No answer is wanted.
     unanswered: bool,
@@ -22,7 +22,6 @@ pub(super) struct AccessLog {
 }
 
 struct Line {
-    asked: Option<Box<Asked>>,
     /// Since the process began.
     began: Tick,
     status: u16,
@@ -57,23 +56,13 @@ impl Asked {
 
 impl AccessLog {
     pub(super) fn begin(request: &Request, began: Tick, sessions: &Arc<Sessions>) -> AccessLog {
-        let line = Line {
-            asked: Some(Box::new(Asked::of(request))),
-            began,
-            status: 0,
-        };
+        let line = Line { began, status: 0 };
         AccessLog {
-            line: Some(line),
+            line: Some((line, Box::new(Asked::of(request)))),
             sessions: sessions.clone(),
             unanswered: false,
             witnessed: None,
         }
-    }
-
-    fn take_line(&mut self) -> Option<(Line, Box<Asked>)> {
-        let mut line = self.line.take()?;
-        let asked = line.asked.take()?;
-        Some((line, asked))
     }
 
     /// Tells the same to the session; the first one counts.
@@ -83,7 +72,7 @@ impl AccessLog {
 
     /// An answer with a body of so many bytes.
     pub(super) fn answered(mut self, head: &Head, bytes: u64) {
-        let line = self.take_line();
+        let line = self.line.take();
         if let Some(witnessed) = self.witnessed.take() {
             witnessed.answered(head, false);
         }
@@ -95,7 +84,7 @@ impl AccessLog {
 
     /// What the status will be once the answer is due.
     pub(super) fn decided(&mut self, status: u16) {
-        if let Some(line) = &mut self.line {
+        if let Some((line, _)) = &mut self.line {
             line.status = status;
         }
     }
@@ -122,26 +111,20 @@ impl AccessLog {
         if let Some(witnessed) = &witnessed {
             witnessed.answered(head, true);
         }
-        let mut line = self.line.take().unwrap_or_else(|| Line {
-            asked: None,
-            began: uptime(),
-            status: 0,
-        });
+        let (mut line, asked) = self.line.take().expect("nothing has been written yet");
         line.status = head.status;
-        if let Some(asked) = &line.asked {
-            let (method, target, protocol) = (&asked.method, &asked.target, asked.protocol);
-            tracing::debug!("{method} {target} {} {protocol}: stream opened", line.status);
+        let (method, target, protocol) = (&asked.method, &asked.target, asked.protocol);
+        tracing::debug!("{method} {target} {} {protocol}: stream opened", line.status);
+        StreamLog {
+            line,
+            asked: witnessed.is_none().then_some(asked),
         }
-        if witnessed.is_some() {
-            line.asked = None;
-        }
-        StreamLog(line)
     }
 }
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
-        let line = self.take_line();
+        let line = self.line.take();
         let closing = self.sessions.closing();
         if let Some(witnessed) = self.witnessed.take() {
             witnessed.finished(&abandoned(closing));
@@ -171,9 +154,12 @@ fn left(closing: bool) -> &'static str {
     }
 }
 
-/// A stream on its way into the log. If the session knows it, the request is asked for in the end: there may
-/// be very many of them.
-pub(super) struct StreamLog(Line);
+/// A stream on its way into the log.
+pub(super) struct StreamLog {
+    line: Line,
+    /// `None`: the session knows it, and is asked in the end: there may be very many of them.
+    asked: Option<Box<Asked>>,
+}
 
 impl StreamLog {
     /// A stream has ended.
@@ -192,14 +178,14 @@ impl StreamLog {
     }
 
     fn write(
-        mut self,
+        self,
         witnessed: Option<Witnessed>,
         outcome: &Outcome,
         events: u64,
         bytes: u64,
         ended: &str,
     ) -> Option<Box<Asked>> {
-        let asked = self.0.asked.take().or_else(|| {
+        let asked = self.asked.or_else(|| {
             let request = witnessed.as_ref()?.request();
             Some(Box::new(Asked::of(&request)))
         });
@@ -207,7 +193,7 @@ impl StreamLog {
             witnessed.finished(outcome);
         }
         if let Some(asked) = &asked {
-            self.0.write(asked, Some(events), bytes, ended);
+            self.line.write(asked, Some(events), bytes, ended);
         }
         asked
     }
@@ -215,7 +201,7 @@ impl StreamLog {
 
 impl Line {
     fn write(&self, asked: &Asked, events: Option<u64>, bytes: u64, ended: &str) {
-        let Line { began, status, .. } = self;
+        let Line { began, status } = self;
         let Asked {
             method,
             target,

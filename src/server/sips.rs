@@ -79,7 +79,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Sips<T> {
         let mut piece = ReadBuf::new(&mut bytes[..size.min(buf.remaining())]);
         ready!(Pin::new(&mut this.below).poll_read(cx, &mut piece))?;
         buf.put_slice(piece.filled());
-        this.more = piece.filled().len() == size;
+        this.more = piece.remaining() == 0;
         this.size = if this.more { size * 2 } else { SIP };
         // What is read from here on belongs to this turn.
         this.slot.is_another_turn();
@@ -110,5 +110,52 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Sips<T> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().below).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io::Cursor};
+
+    use super::*;
+
+    /// How much comes in each turn of a connection that has so much to say; `called`: whether each brought
+    /// a request.
+    async fn turns(bytes: usize, room: usize, called: bool, before: u64) -> Vec<usize> {
+        let slot = Arc::new(Slot::default());
+        (0..before).for_each(|_| slot.called());
+        let mut sips = Sips::new(Cursor::new(vec![b'x'; bytes]), slot.clone());
+        let (mut all, mut got) = (Vec::new(), 0);
+        while got < bytes {
+            slot.begins_turn();
+            let mut room = vec![0; room];
+            let mut buf = ReadBuf::new(&mut room);
+            poll_fn(|cx| Pin::new(&mut sips).poll_read(cx, &mut buf))
+                .await
+                .unwrap();
+            let full = sips.more;
+            let again = poll_fn(|cx| Poll::Ready(Pin::new(&mut sips).poll_read(cx, &mut buf)));
+            assert_eq!(again.await.is_pending(), full, "what was full ends the turn");
+            got += buf.filled().len();
+            all.push(buf.filled().len());
+            if called {
+                slot.called();
+            }
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn requests_come_a_few_at_a_time_and_uploads_in_larger_and_larger_pieces() {
+        assert_eq!(turns(1024, 8192, true, 0).await, [256; 4]);
+        assert_eq!(
+            turns(600, 200, true, 0).await,
+            [200; 3],
+            "no more than there is room for"
+        );
+        let upload = [256, 512, 1024, 7000];
+        assert_eq!(turns(upload.iter().sum(), 7000, false, 0).await, upload);
+        // h2 guards against resets by what it reads at once.
+        assert_eq!(turns(8000, 8192, true, SIPPED + 1).await, [8000]);
     }
 }
