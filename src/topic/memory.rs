@@ -14,9 +14,10 @@ use super::lock;
 use super::log::Log;
 use super::message::{Message, PublishError, Start};
 use super::resume::Resume;
+use super::rounds::Rounds;
 use super::subscription::Subscription;
 use crate::board::Board;
-use crate::clock::Clock;
+use crate::clock::{Clock, Mode};
 use crate::event::Event;
 use crate::name::short;
 use crate::news::Happening;
@@ -29,6 +30,8 @@ use crate::wire::{Digest, Frame, Style, encode};
 pub(super) const MOST_TOPICS: usize = 2_000;
 /// In bytes.
 pub(super) const LONGEST_NAME: usize = 4_096;
+/// Messages that go out together, at the most: as many as a stream writes at once.
+const MOST_LATE: usize = 16;
 
 /// All topics of a session.
 #[derive(Debug)]
@@ -63,6 +66,7 @@ struct Topic {
     log: Log,
     /// Each knows its place.
     followers: Vec<Follower>,
+    rounds: Rounds,
     /// When it was last used: as many uses of topics were before.
     used: u64,
     /// Whether its name is declared, not captured.
@@ -157,7 +161,7 @@ impl Topics {
         topic.log.add(message.clone(), &rules.history);
         let (after, name) = (topic.log.weight(), topic.name.clone());
         let reached = topic.followers.len();
-        let mut woken = Vec::new();
+        let (mut woken, rounds) = (Vec::new(), topic.rounds.clone());
         // Counted before anybody can take it up.
         self.shared.clock.begin(reached);
         let surplus = topic
@@ -169,9 +173,7 @@ impl Topics {
         world.kept = world.kept - before + after;
         world.lighten(&name);
         drop(world);
-        for waker in woken {
-            waker.wake();
-        }
+        rounds.call(woken, reached, self.most_late(rules));
         self.shared.board.changed();
         self.shared.board.tell(|| Happening::Published {
             topic: message.topic.clone(),
@@ -216,6 +218,15 @@ impl Topics {
             gap,
             held: 0,
         })
+    }
+
+    /// How many messages may wait for a round of their topic to be over: a manual clock waits for them all,
+    /// and nobody is to fall behind by that.
+    fn most_late(&self, rules: &TopicRules) -> usize {
+        match self.shared.clock.mode() {
+            Mode::Manual => 0,
+            Mode::Scaled(_) => rules.queue.map_or(MOST_LATE, |most| MOST_LATE.min(most / 2)),
+        }
     }
 
     fn look<T: Default>(&self, name: &str, f: impl FnOnce(&Topic) -> T) -> T {
@@ -268,6 +279,7 @@ impl World {
                 name: name.clone(),
                 log: Log::default(),
                 followers: Vec::new(),
+                rounds: Rounds::default(),
                 used: 0,
                 declared: self.declared.contains(&*name),
                 pins: 0,

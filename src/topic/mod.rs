@@ -3,6 +3,7 @@
 //! - `message`: what is published, and how one asks for it
 //! - `log`: one topic's history; `resume`: what of several histories a new follower gets
 //! - `inbox`: what waits for one follower, of all its topics
+//! - `rounds`: when followers are woken
 //! - `memory`: all topics of a session; `subscription`: a follower's end
 //!
 //! All topics are behind one lock, under which a message gets its stamp and is put into the inboxes:
@@ -14,6 +15,7 @@ mod log;
 mod memory;
 mod message;
 mod resume;
+mod rounds;
 mod subscription;
 #[cfg(test)]
 mod tests;
