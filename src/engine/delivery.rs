@@ -102,8 +102,7 @@ impl Performance {
 
     /// Heartbeats count from when something was due, not from when its write finished: they do not
     /// drift. After a write that was held up they count from now, instead of catching up.
-    pub(super) fn quiet_since(&mut self, due: Duration) {
-        let now = self.worker.clock().now();
+    pub(super) fn quiet_since(&mut self, due: Duration, now: Duration) {
         let every = self
             .plan
             .script()
@@ -121,7 +120,7 @@ impl Performance {
             sink.about(Source::Heartbeat);
             self.write(sink, frame, 0, due).await?;
         }
-        self.quiet_since(due);
+        self.quiet_since(due, self.worker.clock().now());
         Ok(())
     }
 
@@ -138,31 +137,31 @@ impl Performance {
         } else {
             self.put(sink, &frame).await?;
         }
-        self.written(&frame, events);
+        self.written(&frame, events, self.worker.clock().now());
         Ok(())
     }
 
-    /// A frame has been written, and so many events with it.
-    pub(super) fn written(&mut self, frame: &Frame, events: u64) {
+    /// A frame has been written at this time of the clock, and so many events with it.
+    pub(super) fn written(&mut self, frame: &Frame, events: u64, now: Duration) {
         self.calms();
         self.live.wrote(events, frame.len() as u64);
         let whole = self.outlet.as_ref().is_none_or(|outlet| outlet.is_coded());
         // Otherwise the pieces have been told as they were written.
-        self.tell(if whole { frame.as_bytes() } else { &[] }, events);
-        self.wrote = self.worker.clock().now().into();
+        self.tell(if whole { frame.as_bytes() } else { &[] }, events, now);
+        self.wrote = now.into();
     }
 
     /// Tells what a client has got, as it was before it was compressed.
-    fn tell(&self, bytes: &[u8], events: u64) {
+    fn tell(&self, bytes: &[u8], events: u64, now: Duration) {
         if let Some(witnessed) = &self.witnessed {
-            witnessed.wrote(bytes, events);
+            witnessed.wrote(bytes, events, now);
         }
     }
 
     /// Tells a piece of a write that goes out as it is.
     fn tell_piece(&self, bytes: &[u8]) {
         if self.outlet.as_ref().is_some_and(|outlet| !outlet.is_coded()) {
-            self.tell(bytes, 0);
+            self.tell(bytes, 0, Duration::ZERO);
         }
     }
 

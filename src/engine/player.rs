@@ -271,7 +271,7 @@ impl Performance {
     async fn deliver<S: Sink>(&mut self, write: Write, due: Duration, sink: &mut S) -> Result<(), Stop> {
         sink.about(write.source);
         self.write(sink, write.frame, write.events, due).await?;
-        self.quiet_since(due);
+        self.quiet_since(due, self.worker.clock().now());
         Ok(())
     }
 

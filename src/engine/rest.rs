@@ -89,8 +89,8 @@ impl Performance {
     /// Sends what is due, as long as that is all there is to do; `None`: until what comes next is due.
     /// What comes up else is done by the work.
     fn poll_script<S: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut S) -> Result<Option<Woken>, Stop> {
+        let mut elapsed = self.elapsed();
         for _ in 0..BATCH {
-            let elapsed = self.elapsed();
             match self.plan.next(elapsed) {
                 Cue::Wait(due) if due > elapsed => {
                     self.rests_until = Some((self.began.time() + due).into());
@@ -104,8 +104,10 @@ impl Performance {
                         Poll::Ready(written) => written?,
                         Poll::Pending => return Ok(Some(Woken::Sending(write, due, subscribed))),
                     }
-                    self.written(&write.frame, write.events);
-                    self.quiet_since(due);
+                    let now = self.worker.clock().now();
+                    self.written(&write.frame, write.events, now);
+                    self.quiet_since(due, now);
+                    elapsed = now.saturating_sub(self.began.time());
                     subscribed.map_err(failed)?;
                     if !self.is_plain() {
                         return Ok(Some(Woken::Due));

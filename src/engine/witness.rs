@@ -184,10 +184,10 @@ impl Witnessed {
         self.record().answered(self.witness.clock.now(), None, false);
     }
 
-    /// Bytes of the body were written, as they are before any coding, with so many events among them.
-    pub(super) fn wrote(&self, bytes: &[u8], events: u64) {
-        let now = (events > 0).then(|| self.witness.clock.now());
-        self.entry.wrote(bytes, now);
+    /// Bytes of the body were written, as they are before any coding, with so many events among them, at
+    /// this time of the clock.
+    pub(super) fn wrote(&self, bytes: &[u8], events: u64, now: Duration) {
+        self.entry.wrote(bytes, (events > 0).then_some(now));
     }
 
     /// Messages of a topic were written, each an event, at this time of the clock.

@@ -3,7 +3,7 @@
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::scope::{DRAWS, Draws, TOPICS, Topics};
+use super::scope::{Inner, STREAM, TOPICS, Topics};
 use super::{fake, meter};
 
 pub(super) fn add(env: &mut Environment<'static>) {
@@ -22,17 +22,17 @@ pub(super) fn add(env: &mut Environment<'static>) {
 
 /// A lower-case letter, each as likely as the others.
 fn letter(state: &State) -> Result<String, Error> {
-    Ok(char::from(b'a' + draws(state)?.lock().below(26) as u8).to_string())
+    Ok(char::from(b'a' + stream(state)?.draws().below(26) as u8).to_string())
 }
 
 /// A version 4 UUID.
 fn uuid(state: &State) -> Result<String, Error> {
-    Ok(draws(state)?.lock().uuid())
+    Ok(stream(state)?.draws().uuid())
 }
 
 /// A whole number between two bounds, both included.
 fn random_int(state: &State, a: i64, b: i64) -> Result<i64, Error> {
-    Ok(draws(state)?.lock().between(a, b))
+    Ok(stream(state)?.draws().between(a, b))
 }
 
 /// A number between two bounds, the lower included.
@@ -40,13 +40,13 @@ fn random_float(state: &State, a: f64, b: f64) -> Result<f64, Error> {
     if !a.is_finite() || !b.is_finite() {
         return Err(invalid("random_float() needs two finite bounds".into()));
     }
-    Ok(draws(state)?.lock().float(a, b))
+    Ok(stream(state)?.draws().float(a, b))
 }
 
 /// A made-up value of a kind.
 fn fake(state: &State, kind: &Value) -> Result<String, Error> {
     let kind = name(state, kind)?;
-    let made = fake::make(&kind, &mut draws(state)?.lock());
+    let made = fake::make(&kind, &mut stream(state)?.draws());
     made.ok_or_else(|| {
         let hint = crate::spelling::suggest(&kind, &fake::kinds());
         invalid(format!("fake() knows no `{}`; {hint}", super::excerpt(&kind)))
@@ -60,14 +60,14 @@ fn pick(state: &State, list: &Value) -> Result<Value, Error> {
         _ => 0,
     };
     if length > 0 {
-        let index = draws(state)?.lock().below(length as u64);
+        let index = stream(state)?.draws().below(length as u64);
         return list.get_item(&Value::from(index));
     }
     let entries = meter::entries(state, list)?;
     if entries.is_empty() {
         return Err(invalid("pick() needs a list with at least one entry".into()));
     }
-    let index = draws(state)?.lock().below(entries.len() as u64) as usize;
+    let index = stream(state)?.draws().below(entries.len() as u64) as usize;
     Ok(entries[index].clone())
 }
 
@@ -87,10 +87,10 @@ fn name(state: &State, value: &Value) -> Result<String, Error> {
     Ok(value.to_string())
 }
 
-fn draws(state: &State) -> Result<std::sync::Arc<Draws>, Error> {
+fn stream(state: &State) -> Result<std::sync::Arc<Inner>, Error> {
     state
-        .lookup(DRAWS)
-        .and_then(|value| value.downcast_object::<Draws>())
+        .lookup(STREAM)
+        .and_then(|value| value.downcast_object::<Inner>())
         .ok_or_else(no_stream)
 }
 

@@ -290,7 +290,11 @@ pub fn to_json(value: &Value) -> Result<Json, RenderError> {
 fn print(value: &Value) -> Result<String, RenderError> {
     match value.as_str() {
         Some(text) => Ok(text.to_owned()),
-        None => Ok(to_json(value)?.to_string()),
+        None => match value.as_i64().filter(|_| value.is_integer()) {
+            // As JSON has it.
+            Some(number) => Ok(number.to_string()),
+            None => Ok(to_json(value)?.to_string()),
+        },
     }
 }
 

@@ -17,7 +17,7 @@ use crate::request::Request;
 use crate::text;
 
 /// Names no expression can write (they hold a space): how functions reach the stream's own things.
-pub(super) const DRAWS: &str = "the draws";
+pub(super) const STREAM: &str = "the stream";
 pub(super) const TOPICS: &str = "the topics";
 
 /// What changes from one rendering to the next.
@@ -65,18 +65,20 @@ pub struct RequestScope {
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
+    names: Mutex<IndexMap<String, Value>>,
+    draws: Mutex<Draw>,
+    /// Steps that renderings have taken, unless they count elsewhere.
+    spent: AtomicU64,
+    /// Where a branch's steps count.
+    trunk: Option<Arc<Inner>>,
     request: Arc<RequestValue>,
     vars: Value,
     attempt: u64,
     last_event_id: String,
     base: String,
-    names: Mutex<IndexMap<String, Value>>,
-    draws: Arc<Draws>,
     topics: Arc<Topics>,
     state: Arc<State>,
-    /// Steps that renderings have taken; branches count together.
-    spent: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for RequestScope {
@@ -114,10 +116,11 @@ impl RequestScope {
                 attempt,
                 last_event_id,
                 names: Mutex::new(names),
-                draws: Arc::new(Draws(Mutex::new(draw))),
+                draws: Mutex::new(draw),
+                spent: AtomicU64::default(),
+                trunk: None,
                 topics: Arc::new(Topics(topics)),
                 state: Arc::new(State(state)),
-                spent: Arc::default(),
             }),
         }
     }
@@ -126,16 +129,17 @@ impl RequestScope {
     /// parent's and the index. The parent's draws do not move on.
     pub fn fork(&self, index: u64) -> RequestScope {
         let draw = self.draws().fork(index);
-        self.with_draws(draw, self.inner.spent.clone())
+        let trunk = self.inner.trunk.as_ref().unwrap_or(&self.inner);
+        self.with_draws(draw, Some(trunk.clone()))
     }
 
     /// A copy of the names and draws as they are now, that shares neither: for looking ahead.
     pub fn copy(&self) -> RequestScope {
         let draw = self.draws().clone();
-        self.with_draws(draw, Arc::default())
+        self.with_draws(draw, None)
     }
 
-    fn with_draws(&self, draw: Draw, spent: Arc<AtomicU64>) -> RequestScope {
+    fn with_draws(&self, draw: Draw, trunk: Option<Arc<Inner>>) -> RequestScope {
         let inner = &self.inner;
         RequestScope {
             inner: Arc::new(Inner {
@@ -145,10 +149,11 @@ impl RequestScope {
                 last_event_id: inner.last_event_id.clone(),
                 base: inner.base.clone(),
                 names: Mutex::new(lock(&inner.names).clone()),
-                draws: Arc::new(Draws(Mutex::new(draw))),
+                draws: Mutex::new(draw),
+                spent: AtomicU64::default(),
+                trunk,
                 topics: inner.topics.clone(),
                 state: inner.state.clone(),
-                spent,
             }),
         }
     }
@@ -160,11 +165,15 @@ impl RequestScope {
 
     /// Steps that renderings have taken so far, all branches together; a copy begins at 0.
     pub fn spent(&self) -> u64 {
-        self.inner.spent.load(Ordering::Relaxed)
+        self.account().load(Ordering::Relaxed)
     }
 
     pub(super) fn spend(&self, steps: u64) {
-        self.inner.spent.fetch_add(steps, Ordering::Relaxed);
+        self.account().fetch_add(steps, Ordering::Relaxed);
+    }
+
+    fn account(&self) -> &AtomicU64 {
+        &self.inner.trunk.as_ref().unwrap_or(&self.inner).spent
     }
 
     /// The request's own id to resume from; empty if absent.
@@ -174,7 +183,7 @@ impl RequestScope {
 
     /// The draws for data.
     pub fn draws(&self) -> MutexGuard<'_, Draw> {
-        self.inner.draws.lock()
+        self.inner.draws()
     }
 
     /// Why the request's parameters could not be read, if an expression asked for them in vain.
@@ -223,7 +232,7 @@ impl Object for View {
             "elapsed" => Value::from(self.moment.elapsed_ms),
             "now" => Value::from(self.moment.now_ms),
             "state" => Value::from_dyn_object(inner.state.clone()),
-            DRAWS => Value::from_dyn_object(inner.draws.clone()),
+            STREAM => Value::from_dyn_object(inner.clone()),
             TOPICS => Value::from_dyn_object(inner.topics.clone()),
             _ => return None,
         })
@@ -234,17 +243,15 @@ impl Object for View {
     }
 }
 
-/// The stream's sequence for data, reachable from functions.
-#[derive(Debug)]
-pub(super) struct Draws(Mutex<Draw>);
+/// The stream's own things, reachable from functions.
+impl Object for Inner {}
 
-impl Draws {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Draw> {
-        lock(&self.0)
+impl Inner {
+    /// The draws for data.
+    pub(super) fn draws(&self) -> MutexGuard<'_, Draw> {
+        lock(&self.draws)
     }
 }
-
-impl Object for Draws {}
 
 /// The session's topics, reachable from functions.
 pub(super) struct Topics(Arc<dyn TopicView>);

@@ -183,10 +183,12 @@ impl Entry {
     ///
     /// `event`: when, on the session's clock, if an event ends in them.
     pub fn wrote(&self, bytes: &[u8], event: Option<Duration>) {
+        // Read here, not where the stream's own reading lies: of many streams that is seldom at hand.
+        let digest = event.and_then(|_| Digest::of(bytes));
         let mut progress = self.progress();
         progress.last_event = event.map(Tick::from).or(progress.last_event);
         if progress.ended.is_none() {
-            progress.tally.feed(bytes);
+            progress.tally.feed_digested(bytes, digest.as_ref());
         }
     }
 

@@ -10,9 +10,10 @@ use std::time::Duration;
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde_json::Value as Json;
+use smallvec::{SmallVec, smallvec};
 
 use super::event::{pace, wild};
-use crate::expr::{Expr, Expressions, Moment, RenderError, RequestScope};
+use crate::expr::{Expressions, Moment, RenderError, RequestScope};
 use crate::random::Draw;
 use crate::scenario::model::{Action, ForEach, Items, Pace, Repetition, Step, Steps, WaitFor};
 
@@ -30,7 +31,7 @@ pub(super) struct Surroundings<'p> {
 pub(super) struct Branch {
     pub(super) scope: RequestScope,
     pub(super) timing: Draw,
-    levels: Vec<Level>,
+    levels: SmallVec<[Level; 2]>,
     /// When the last step was due, since the stream began.
     pub(super) due: Duration,
     /// The step that comes next, its due time known: a place in a list.
@@ -79,7 +80,7 @@ enum Kind {
     /// The list around it.
     Once,
     /// The next round.
-    Round(Box<Round>),
+    Round(Round),
     /// The next entry.
     Each(Box<Each>),
     /// The write of what was gathered.
@@ -89,9 +90,8 @@ enum Kind {
 /// A repetition under way.
 #[derive(Clone)]
 struct Round {
-    every: Option<Pace>,
+    rules: Arc<Repetition>,
     left: Option<u64>,
-    condition: Option<Expr>,
     /// The condition is to be asked before the round begins.
     asks: bool,
     /// When the round was due by the schedule.
@@ -119,7 +119,7 @@ impl Branch {
         Branch {
             scope,
             timing,
-            levels: vec![root],
+            levels: smallvec![root],
             due,
             next: None,
             failed: None,
@@ -196,10 +196,10 @@ impl Branch {
             };
             if let Kind::Round(round) = &mut level.kind
                 && std::mem::take(&mut round.asks)
-                && let Some(condition) = round.condition.clone()
+                && let Some(condition) = &round.rules.clone().condition
             {
                 let moment = self.moment(around);
-                if !around.expressions.holds(&condition, &self.scope, moment)? {
+                if !around.expressions.holds(condition, &self.scope, moment)? {
                     self.levels.pop();
                 }
                 continue;
@@ -284,21 +284,20 @@ impl Branch {
     /// Steps that are repeated.
     pub(super) fn repeat(
         &mut self,
-        repetition: &Repetition,
+        rules: &Arc<Repetition>,
         steps: Steps,
         around: &Surroundings,
     ) -> Result<(), RenderError> {
-        if repetition.times == Some(0) {
+        if rules.times == Some(0) {
             return Ok(());
         }
         let round = Round {
-            every: repetition.every.clone(),
-            left: repetition.times,
-            condition: repetition.condition.clone(),
+            rules: rules.clone(),
+            left: rules.times,
             asks: false,
             due: self.due,
         };
-        self.push(steps, Kind::Round(Box::new(round)));
+        self.push(steps, Kind::Round(round));
         self.begin_round(around)
     }
 
@@ -336,8 +335,8 @@ impl Branch {
     fn begin_round(&mut self, around: &Surroundings) -> Result<(), RenderError> {
         let (every, conditional) = match self.levels.last_mut().map(|level| &mut level.kind) {
             Some(Kind::Round(round)) => {
-                round.asks = round.condition.is_some();
-                (round.every.clone(), round.asks)
+                round.asks = round.rules.condition.is_some();
+                (round.rules.every.clone(), round.asks)
             }
             Some(Kind::Each(each)) => (each.rules.every.clone(), false),
             _ => return Ok(()),

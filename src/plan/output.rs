@@ -18,7 +18,9 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 pub(super) struct Output {
     /// Chance for cuts and the time between them.
     draw: Draw,
-    pieces: VecDeque<Write>,
+    /// The first, mostly the only one.
+    first: Option<Write>,
+    more: VecDeque<Write>,
     gap: Pace,
     /// When the next piece is due.
     due: Duration,
@@ -31,7 +33,8 @@ impl Output {
     pub(super) fn new(wire: &Wire, draw: Draw) -> Output {
         let mut output = Output {
             draw,
-            pieces: VecDeque::new(),
+            first: None,
+            more: VecDeque::new(),
             gap: Pace::ZERO,
             due: Duration::ZERO,
             fresh: 0,
@@ -42,12 +45,27 @@ impl Output {
 
     /// Whether something is being written that nothing may come between.
     pub(super) fn is_busy(&self) -> bool {
-        !self.pieces.is_empty()
+        self.first.is_some() || !self.more.is_empty()
     }
 
     /// Whether something of the script is being written, be it the marks before it.
     pub(super) fn is_under_way(&self) -> bool {
-        self.pieces.len() > self.fresh
+        self.left() > self.fresh
+    }
+
+    fn left(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn add(&mut self, write: Write) {
+        match self.is_busy() {
+            true => self.more.push_back(write),
+            false => self.first = Some(write),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Write> {
+        self.first.take().or_else(|| self.more.pop_front())
     }
 
     /// When the next piece is due.
@@ -75,17 +93,18 @@ impl Output {
                 events,
                 source,
             };
-            return self.pieces.push_back(write);
+            return self.add(write);
         };
         self.gap = cuts.gap.clone();
         let ranges = split(&bytes, &cuts.at, &mut self.draw);
         let last = ranges.len().saturating_sub(1);
-        self.pieces
-            .extend(ranges.into_iter().enumerate().map(|(i, range)| Write {
+        for (i, range) in ranges.into_iter().enumerate() {
+            self.add(Write {
                 frame: Frame::new(&bytes[range]),
                 events: if i == last { events } else { 0 },
                 source,
-            }));
+            });
+        }
     }
 
     /// The next piece, if there is one.
@@ -95,9 +114,7 @@ impl Output {
         scope: &RequestScope,
         moment: Moment,
     ) -> Result<Option<Write>, RenderError> {
-        let Some(write) = self.pieces.pop_front() else {
-            return Ok(None);
-        };
+        let Some(write) = self.pop() else { return Ok(None) };
         self.fresh = 0;
         if self.is_busy() {
             self.due += pace(&self.gap, &mut self.draw, expressions, scope, moment)?;
@@ -112,13 +129,13 @@ impl Output {
 
     /// Moves what is left to an earlier time, behind a new body's byte order marks.
     pub(super) fn restart(&mut self, wire: &Wire, by: Duration) {
-        let left = std::mem::take(&mut self.pieces);
+        let left: Vec<Write> = std::iter::from_fn(|| self.pop()).collect();
         let due = std::mem::take(&mut self.due).saturating_sub(by);
         let gap = std::mem::replace(&mut self.gap, Pace::ZERO);
         self.begin(wire);
         if !left.is_empty() {
             (self.due, self.gap) = (due, gap);
-            self.pieces.extend(left);
+            left.into_iter().for_each(|write| self.add(write));
         }
     }
 
@@ -127,7 +144,7 @@ impl Output {
         if wire.boms > 0 {
             let marks = BOM.repeat(wire.boms.into());
             self.stage(marks, (Source::Bom, 0), wire.split.as_deref(), Duration::ZERO);
-            self.fresh = self.pieces.len();
+            self.fresh = self.left();
         }
     }
 }

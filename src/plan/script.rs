@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::branch::{Branch, Gathered, State, Surroundings};
 use super::chance::Chance;
 use super::course::Relaying;
@@ -30,7 +32,8 @@ pub(super) struct Walk {
     pub(super) script: Arc<Script>,
     /// The topic that gets what is sent, instead of a client.
     pub(super) feeds: Option<String>,
-    pub(super) branches: Vec<Option<Branch>>,
+    /// Mostly there is one.
+    pub(super) branches: SmallVec<[Option<Branch>; 1]>,
     pub(super) output: Output,
     /// When the cue given last was due, since the stream began.
     pub(super) due: Duration,
@@ -61,7 +64,7 @@ impl Walk {
             scenario,
             script,
             feeds: None,
-            branches: vec![Some(root)],
+            branches: smallvec![Some(root)],
             output,
             due: Duration::ZERO,
             began_ms,
@@ -88,7 +91,7 @@ impl Walk {
         };
         self.due = self.due.max(elapsed);
         let steps = self.script.finally.clone();
-        self.branches = vec![Some(Branch::new(steps, root.scope, root.timing, self.due))];
+        self.branches = smallvec![Some(Branch::new(steps, root.scope, root.timing, self.due))];
         self.output = Output::new(&Default::default(), self.output.draw());
         true
     }

@@ -8,6 +8,9 @@ use super::Lines;
 /// fill the memory.
 const MOST_KEPT: usize = 1 << 10;
 
+/// The byte order mark in UTF-8, which counts for nothing where a stream begins with it.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
 /// What has been sent in one stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
@@ -39,8 +42,12 @@ pub struct Digest {
 struct Retry(NonZeroU64);
 
 impl Digest {
-    /// `None` unless the last block ends with the bytes.
+    /// `None` unless the last block ends with the bytes, and the first line is the same wherever it stands:
+    /// a byte order mark is not.
     pub fn of(bytes: &[u8]) -> Option<Digest> {
+        if bytes.starts_with(BOM) {
+            return None;
+        }
         let mut tally = Tally::default();
         tally.feed(bytes);
         let reading = tally.reading.take()?;

@@ -55,11 +55,11 @@ impl Compiler<'_> {
             let message = "this repetition never waits: it would send without end at once";
             self.error_hint(span, message, "add `every: 1s`, or a step that waits");
         }
-        let repetition = Repetition {
+        let repetition = Arc::new(Repetition {
             every,
             times: rules.times.as_ref().map(|t| t.value),
             condition,
-        };
+        });
         Some(Action::Repeat { repetition, steps })
     }
 

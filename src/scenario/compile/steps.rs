@@ -187,11 +187,11 @@ impl Compiler<'_> {
         let condition = at.value.r#while.as_ref();
         let condition = condition.and_then(|w| self.condition(w, "while", &place.names));
         let every = self.interval(every, &at.span, place)?;
-        let repetition = Repetition {
+        let repetition = Arc::new(Repetition {
             every: Some(every),
             times: at.value.times.as_ref().map(|t| t.value),
             condition,
-        };
+        });
         let steps = Arc::from([Step {
             after: Pace::ZERO,
             action: Action::Send(event),

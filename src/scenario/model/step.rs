@@ -214,7 +214,7 @@ pub enum Action {
     /// Repeats steps.
     Repeat {
         /// When and how often.
-        repetition: Repetition,
+        repetition: Arc<Repetition>,
         /// What.
         steps: Steps,
     },
