@@ -45,10 +45,11 @@ class MockSse(Server):
     def version(self):
         return machine.output(self.binary, "--version")
 
-    def start(self, cpus, mode="plain", scenario="topic"):
-        port = machine.free_port()
-        command = [self.binary, "--scenario", HERE / "scenarios" / f"{scenario}.yaml", "--port", port]
-        command += ["--certs-dir", WORK / "certs", "--watch", "off", "--log-level", "warn", "--drain", "0s"]
+    def start(self, cpus, mode="plain", scenario="topic", options=()):
+        """`scenario`: the name of one of those beside this file, or a path."""
+        port, named = machine.free_port(), HERE / "scenarios" / f"{scenario}.yaml"
+        command = [self.binary, "--scenario", named if isinstance(scenario, str) else scenario, "--port", port]
+        command += ["--certs-dir", WORK / "certs", "--watch", "off", "--log-level", "warn", "--drain", "0s", *options]
         threads = len(cpus.split(","))
         return Process(command, cpus, port, {"TOKIO_WORKER_THREADS": str(threads)}, "mock-sse.log")
 

@@ -48,12 +48,15 @@ def comparison(measures, servers):
 
 
 def caption(servers, rounds, day):
+    """Where, when and of what; of servers beside each other, how."""
     about = machine.describe()
     versions = "; ".join(server.version() for server in servers)
+    several = len(servers) > 1
+    turns = ", in which the servers take turns" if several else ""
+    ratio = " In parentheses: the ratio to nchan in the same run." if several else ""
     return (
         f"{day}. {about['cpu']}, {about['cpus']} processors, {about['memory_gib']} GiB, {about['kernel']}. "
-        f"{versions}. The median of {rounds} rounds, in which the servers take turns; server on "
-        "processor 0, load client on processor 1. In parentheses: the ratio to nchan in the same run."
+        f"{versions}. The median of {rounds} rounds{turns}; server on processor 0, load client on processor 1.{ratio}"
     )
 
 

@@ -89,8 +89,9 @@ fn break_it(world: &World, chance: &mut Chance) -> Result<(), String> {
     }
 }
 
-/// Streams end cleanly where they are.
+/// Streams end cleanly where they are. None begins meanwhile: it could not know whether it was meant.
 fn order(world: &World) -> Result<(), String> {
+    let _version = world.version.write().unwrap();
     world.orders.fetch_add(1, Relaxed);
     command(
         world,
