@@ -134,6 +134,7 @@ impl Stage {
             witnessed: None,
             rests_until: None,
             passing: None,
+            prepared: None,
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Performance {
     pub(super) rests_until: Option<Tick>,
     /// Messages that the client has not taken yet.
     pub(super) passing: Option<Box<Messages>>,
+    /// What is due and comes next, made ahead of the others' turn.
+    pub(super) prepared: Option<Box<Cue>>,
 }
 
 /// Why a stream is cut that cannot go on where it stopped.

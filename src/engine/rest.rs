@@ -54,6 +54,11 @@ impl Performance {
             {
                 return Poll::Ready(Ok(Woken::Due));
             }
+            if self.prepared.is_some()
+                && let Some(woken) = ready!(self.poll_script(cx, sink))?
+            {
+                return Poll::Ready(Ok(woken));
+            }
             if !self.is_simple() {
                 return Poll::Ready(Ok(Woken::ToWait));
             }
@@ -72,7 +77,7 @@ impl Performance {
                 Some(Heard::Stop(stop)) => return Poll::Ready(Err(stop)),
                 None if beats => return Poll::Ready(Ok(Woken::Beat)),
                 None if self.is_plain() => {
-                    if let Some(woken) = self.poll_script(cx, sink)? {
+                    if let Some(woken) = ready!(self.poll_script(cx, sink))? {
                         return Poll::Ready(Ok(woken));
                     }
                 }
@@ -88,13 +93,30 @@ impl Performance {
 
     /// Sends what is due, as long as that is all there is to do; `None`: until what comes next is due.
     /// What comes up else is done by the work.
-    fn poll_script<S: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut S) -> Result<Option<Woken>, Stop> {
+    ///
+    /// Before it sends, others whose time has come at once make theirs: what all of them send then goes out
+    /// in one go, and a client that has several of them is woken once.
+    fn poll_script<S: Sink>(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut S,
+    ) -> Poll<Result<Option<Woken>, Stop>> {
         let mut elapsed = self.elapsed();
+        let mut next = self.prepared.take().map(|cue| *cue);
+        if next.is_none() {
+            let cue = self.plan.next(elapsed);
+            if matches!(cue, Cue::Send(_)) {
+                self.prepared = Some(Box::new(cue));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            next = Some(cue);
+        }
         for _ in 0..BATCH {
-            match self.plan.next(elapsed) {
+            match next.take().unwrap_or_else(|| self.plan.next(elapsed)) {
                 Cue::Wait(due) if due > elapsed => {
                     self.rests_until = Some((self.began.time() + due).into());
-                    return Ok(None);
+                    return Poll::Ready(Ok(None));
                 }
                 Cue::Send(write) => {
                     let due = self.began.time() + self.plan.due();
@@ -102,7 +124,10 @@ impl Performance {
                     sink.about(write.source);
                     match sink.poll_write(cx, &[&write.frame]) {
                         Poll::Ready(written) => written?,
-                        Poll::Pending => return Ok(Some(Woken::Sending(write, due, subscribed))),
+                        Poll::Pending => {
+                            let sending = Woken::Sending(write, due, subscribed);
+                            return Poll::Ready(Ok(Some(sending)));
+                        }
                     }
                     let now = self.worker.clock().now();
                     self.written(&write.frame, write.events, now);
@@ -110,14 +135,14 @@ impl Performance {
                     elapsed = now.saturating_sub(self.began.time());
                     subscribed.map_err(failed)?;
                     if !self.is_plain() {
-                        return Ok(Some(Woken::Due));
+                        return Poll::Ready(Ok(Some(Woken::Due)));
                     }
                 }
-                cue => return Ok(Some(Woken::Cue(Box::new(cue)))),
+                cue => return Poll::Ready(Ok(Some(Woken::Cue(Box::new(cue))))),
             }
         }
         // Others have their turn.
-        Ok(Some(Woken::Due))
+        Poll::Ready(Ok(Some(Woken::Due)))
     }
 
     /// Waits for all there may be to wait for.

@@ -286,6 +286,7 @@ impl Visit<'_> {
             witnessed: None,
             rests_until: None,
             passing: None,
+            prepared: None,
         })
     }
 }
