@@ -8,7 +8,7 @@ use super::player::Performance;
 use super::sink::Sink;
 use super::waits::Waits;
 use crate::name::printable;
-use crate::plan::Cue;
+use crate::plan::{Cue, Source};
 use crate::scenario::model::End;
 
 impl Drop for Performance {
@@ -23,8 +23,7 @@ impl Performance {
         let mut outcome = match stop {
             Stop::Over(outcome) => outcome,
             Stop::Gone => Outcome::Left,
-            Stop::Order(Order::End(end)) => Outcome::Ordered(end),
-            Stop::Order(Order::Shutdown) => self.say_farewell(sink).await,
+            Stop::Order(order) => self.obey(order, sink).await,
         };
         if matches!(outcome.end(), Some(End::Close | End::Goaway)) {
             outcome = self.let_go(sink).await.err().unwrap_or(outcome);
@@ -34,6 +33,38 @@ impl Performance {
             witnessed.finished(&outcome);
         }
         outcome
+    }
+
+    async fn obey<S: Sink>(&mut self, order: Order, sink: &mut S) -> Outcome {
+        let passed_on = match order.is_abrupt() {
+            true => Ok(()),
+            false => self.pass_last_on(sink).await,
+        };
+        match passed_on {
+            Ok(()) => {}
+            Err(Stop::Order(Order::End(end))) => return Outcome::Ordered(end),
+            Err(Stop::Over(outcome)) => return outcome,
+            Err(Stop::Order(Order::Shutdown) | Stop::Gone) => return Outcome::Left,
+        }
+        match order {
+            Order::End(end) => Outcome::Ordered(end),
+            Order::Shutdown => self.say_farewell(sink).await,
+        }
+    }
+
+    /// An order overtakes messages that were published before it. Those that would be written at once go
+    /// out before a clean end.
+    async fn pass_last_on<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        if !self.is_simple() {
+            return Ok(());
+        }
+        let messages = self.waits.messages_at_hand();
+        let now = self.worker.clock().now();
+        for message in &messages {
+            sink.about(Source::Relayed);
+            self.write(sink, message.frame.clone(), 1, now).await?;
+        }
+        Ok(())
     }
 
     /// The last event when the server stops; not in the middle of another, nor where the length of

@@ -28,7 +28,7 @@ pub enum Order {
 
 impl Order {
     /// Whether it leaves no time for anything.
-    fn is_abrupt(self) -> bool {
+    pub(super) fn is_abrupt(self) -> bool {
         matches!(self, Order::End(End::Cut { .. } | End::Reset))
     }
 }

@@ -208,7 +208,7 @@ impl Performance {
 
     /// Whether nothing is waited for but time, and perhaps one topic whose messages are passed on as they
     /// are.
-    fn is_simple(&self) -> bool {
+    pub(super) fn is_simple(&self) -> bool {
         !self.is_mid_write()
             && match self.waits.simple() {
                 None => false,

@@ -290,7 +290,7 @@ pub fn to_json(value: &Value) -> Result<Json, RenderError> {
 fn print(value: &Value) -> Result<String, RenderError> {
     match value.as_str() {
         Some(text) => Ok(text.to_owned()),
-        None => match value.as_i64().filter(|_| value.is_integer()) {
+        None => match value.is_integer().then(|| value.as_i64()).flatten() {
             // As JSON has it.
             Some(number) => Ok(number.to_string()),
             None => Ok(to_json(value)?.to_string()),

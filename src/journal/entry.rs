@@ -184,7 +184,8 @@ impl Entry {
     /// `event`: when, on the session's clock, if an event ends in them.
     pub fn wrote(&self, bytes: &[u8], event: Option<Duration>) {
         // Read here, not where the stream's own reading lies: of many streams that is seldom at hand.
-        let digest = event.and_then(|_| Digest::of(bytes));
+        let whole = event.is_some() && !bytes.is_empty();
+        let digest = if whole { Digest::of(bytes) } else { None };
         let mut progress = self.progress();
         progress.last_event = event.map(Tick::from).or(progress.last_event);
         if progress.ended.is_none() {

@@ -156,6 +156,14 @@ pub(super) enum Batch {
     Lags,
 }
 
+/// Followers that have got something, and are to be woken.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    /// They follow this topic alone.
+    pub of_one: Vec<Waker>,
+    pub of_several: Vec<Waker>,
+}
+
 impl Inbox {
     /// Opens a lane for a topic that has had `last` messages, and knows this follower at `place`; answers
     /// with the lane's number.
@@ -195,13 +203,14 @@ impl Inbox {
     }
 
     /// Puts a message, which counts as work on the clock, into a lane, as the rules allow. Answers with
-    /// how many messages will not be taken up, whose work is to be given back.
+    /// how many messages will not be taken up, whose work is to be given back. `by_name`: the topic is followed
+    /// by its name, not by a pattern.
     pub fn put(
         &self,
-        lane: u32,
+        (lane, by_name): (u32, bool),
         message: &Arc<Message>,
         rules: &TopicRules,
-        woken: &mut Vec<Waker>,
+        woken: &mut Wakers,
     ) -> usize {
         let most = rules.queue.unwrap_or(QUEUE).clamp(1, MOST_WAITING);
         let (mut queue, lane) = (lock(&self.queue), lane as usize);
@@ -214,7 +223,11 @@ impl Inbox {
             Slow::Disconnect => queue.push(lane, message),
             Slow::DropOldest => queue.push_dropping(lane, message, most),
         }
-        woken.extend(queue.waker.take());
+        let wakers = match by_name && queue.lanes.len() == 1 {
+            true => &mut woken.of_one,
+            false => &mut woken.of_several,
+        };
+        wakers.extend(queue.waker.take());
         queue.surplus()
     }
 

@@ -6,10 +6,11 @@ mod bounds;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 
 use indexmap::IndexMap;
 
-use super::inbox::{At, Inbox};
+use super::inbox::{At, Inbox, Wakers};
 use super::lock;
 use super::log::Log;
 use super::message::{Message, PublishError, Start};
@@ -32,6 +33,7 @@ pub(super) const MOST_TOPICS: usize = 2_000;
 pub(super) const LONGEST_NAME: usize = 4_096;
 /// Messages that go out together, at the most: as many as a stream writes at once.
 const MOST_LATE: usize = 16;
+const MOST_LATE_BYTES: usize = 1 << 20;
 
 /// All topics of a session.
 #[derive(Debug)]
@@ -161,19 +163,19 @@ impl Topics {
         topic.log.add(message.clone(), &rules.history);
         let (after, name) = (topic.log.weight(), topic.name.clone());
         let reached = topic.followers.len();
-        let (mut woken, rounds) = (Vec::new(), topic.rounds.clone());
+        let (mut woken, rounds) = (Wakers::default(), topic.rounds.clone());
         // Counted before anybody can take it up.
         self.shared.clock.begin(reached);
-        let surplus = topic
-            .followers
-            .iter()
-            .map(|follower| follower.inbox.put(follower.lane, &message, rules, &mut woken));
+        let surplus = topic.followers.iter().map(|Follower { inbox, lane, by_name }| {
+            inbox.put((*lane, *by_name), &message, rules, &mut woken)
+        });
         let surplus = surplus.sum();
         self.shared.clock.done(surplus);
         world.kept = world.kept - before + after;
         world.lighten(&name);
         drop(world);
-        rounds.call(woken, reached, self.most_late(rules));
+        woken.of_several.into_iter().for_each(Waker::wake);
+        rounds.call(woken.of_one, reached, self.most_late(rules, message.frame.len()));
         self.shared.board.changed();
         self.shared.board.tell(|| Happening::Published {
             topic: message.topic.clone(),
@@ -222,10 +224,11 @@ impl Topics {
 
     /// How many messages may wait for a round of their topic to be over: a manual clock waits for them all,
     /// and nobody is to fall behind by that.
-    fn most_late(&self, rules: &TopicRules) -> usize {
+    fn most_late(&self, rules: &TopicRules, bytes: usize) -> usize {
+        let most = rules.queue.map_or(MOST_LATE, |most| MOST_LATE.min(most / 4));
         match self.shared.clock.mode() {
             Mode::Manual => 0,
-            Mode::Scaled(_) => rules.queue.map_or(MOST_LATE, |most| MOST_LATE.min(most / 2)),
+            Mode::Scaled(_) => most.min(MOST_LATE_BYTES / bytes.max(1)),
         }
     }
 

@@ -28,31 +28,49 @@ pub(super) struct Rounds(Arc<Mutex<Round>>);
 impl Rounds {
     /// A message has reached those who are `woken`, of so many followers. They are woken at once, unless
     /// the last round is under way: then when it is over, or when `most` messages wait for that.
+    ///
+    /// They must follow nothing else: what another topic has for them would have to wait, too.
     pub fn call(&self, woken: Vec<Waker>, followers: usize, most: usize) {
         let length = match Handle::try_current() {
             Ok(runtime) => length(followers, runtime.metrics().num_workers()),
             Err(_) => Duration::ZERO,
         };
-        if length < SHORTEST || most < 2 {
-            return wake(woken);
-        }
+        let most = if length < SHORTEST { 0 } else { most };
         let next = lock(&self.0).call(woken, Instant::now(), length, most);
         match next {
             Next::Wake(woken) => wake(woken),
-            Next::Await(over) => drop(tokio::spawn(self.clone().await_end(over, length))),
+            Next::Await(over) => drop(tokio::spawn(Watch(Some(self.clone())).until(over, length))),
             Next::Nothing => {}
         }
     }
+}
 
-    async fn await_end(self, mut over: Instant, length: Duration) {
-        loop {
+/// Whoever waits for the end of a round.
+struct Watch(Option<Rounds>);
+
+impl Watch {
+    async fn until(mut self, mut over: Instant, length: Duration) {
+        while let Some(Rounds(round)) = &self.0 {
             tokio::time::sleep_until(over.into()).await;
-            let next = lock(&self.0).end(Instant::now(), length);
+            let next = lock(round).end(Instant::now(), length);
             match next {
                 Next::Await(later) => over = later,
-                Next::Wake(woken) => return wake(woken),
-                Next::Nothing => return,
+                Next::Wake(woken) => {
+                    self.0 = None;
+                    wake(woken);
+                }
+                Next::Nothing => self.0 = None,
             }
+        }
+    }
+}
+
+/// If the runtime of whoever published is gone before the round is over, it ends at once.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(Rounds(round)) = &self.0 {
+            let woken = lock(round).give_up();
+            wake(woken);
         }
     }
 }
@@ -106,6 +124,13 @@ impl Round {
         }
     }
 
+    /// Nobody waits for its end any more.
+    fn give_up(&mut self) -> Vec<Waker> {
+        self.awaited = false;
+        self.messages = 0;
+        std::mem::take(&mut self.late)
+    }
+
     fn over(&self, now: Instant, length: Duration) -> Instant {
         self.began.map_or(now, |began| began + length)
     }
@@ -129,6 +154,8 @@ fn wake(woken: Vec<Waker>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
     use super::*;
 
     const LENGTH: Duration = Duration::from_millis(10);
@@ -185,6 +212,33 @@ mod tests {
         assert_eq!(length(1_000, 4), Duration::from_micros(2_500));
         assert!(length(99, 1) < SHORTEST);
         assert_eq!(length(usize::MAX, 1), LONGEST);
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_if_the_runtime_of_the_publisher_is_gone() {
+        let rounds = Rounds::default();
+        let woken = Arc::new(Woken::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        let publisher = runtime.unwrap();
+        publisher.block_on(async {
+            rounds.call(Vec::new(), usize::MAX, 16);
+            rounds.call(vec![woken.clone().into()], usize::MAX, 16);
+        });
+        assert!(!woken.0.load(Relaxed));
+        drop(publisher);
+        assert!(woken.0.load(Relaxed));
+        assert!(!lock(&rounds.0).awaited);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
     }
 
     #[tokio::test]

@@ -120,3 +120,50 @@ async fn followers_that_come_and_go_see_each_message_once() {
     }
     assert_eq!(clock.busy(), 0);
 }
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(std::sync::atomic::AtomicUsize);
+
+impl std::task::Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Takes what there is, and waits for more.
+fn take_all(subscription: &mut Subscription, bell: &Arc<Bell>) -> usize {
+    let waker = bell.clone().into();
+    let mut cx = std::task::Context::from_waker(&waker);
+    let mut count = 0;
+    while let Poll::Ready(taken) = subscription.poll_batch(&mut cx, &mut Messages::new(), 1) {
+        taken.unwrap();
+        count += 1;
+    }
+    count
+}
+
+#[tokio::test]
+async fn who_follows_several_topics_waits_for_no_round_of_one_of_them() {
+    let topics = topics();
+    // Enough for a round.
+    let crowd: Vec<_> = (0..2_000)
+        .map(|_| subscribe(&topics, Start::Live, &keep(0)))
+        .collect();
+    let which = [Selector::Name("t".into()), Selector::Name("quiet".into())];
+    let rules = |_: &str| keep(0);
+    let mut several = topics.subscribe(&which, Start::Live, &rules).unwrap();
+    let mut one = subscribe(&topics, Start::Live, &keep(0));
+    let bells = [Arc::<Bell>::default(), Arc::default()];
+    let mut publish_and_take = |name: &str| {
+        let taken = [take_all(&mut several, &bells[0]), take_all(&mut one, &bells[1])];
+        publish_to(&topics, name, &keep(0), "1");
+        let woken = [0, 1].map(|at: usize| bells[at].0.load(std::sync::atomic::Ordering::Relaxed));
+        (taken, woken)
+    };
+    assert_eq!(publish_and_take("t"), ([0, 0], [1, 1]));
+    // The round of the first is under way.
+    assert_eq!(publish_and_take("t"), ([1, 1], [2, 1]));
+    assert_eq!(publish_and_take("quiet"), ([1, 1], [3, 1]));
+    drop(crowd);
+}
