@@ -25,6 +25,11 @@ pub fn uptime() -> Tick {
     BEGAN.elapsed().into()
 }
 
+/// Waits in real time, whatever clocks do: for what is no part of any script.
+pub async fn real_time(until: std::time::Instant) {
+    tokio::time::sleep_until(until.into()).await;
+}
+
 /// How a clock's time passes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {

@@ -41,7 +41,7 @@ fn read(page: &str) -> String {
 }
 
 /// What no test can run: programs that build, install or need another machine.
-const ELSEWHERE: &[&str] = &["cargo", "docker", "benches/peers/run"];
+const ELSEWHERE: &[&str] = &["cargo", "docker", "benches/peers/run", "scripts/instructions"];
 
 /// One page, done from its top to its end, as a reader does it.
 struct Reading {

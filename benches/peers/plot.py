@@ -27,6 +27,8 @@ class Panel:
 
 WIDTH, HEIGHT = 800, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 760, 60, 360
+#: What a number's name needs.
+NAME = 44
 
 
 def page(panels, columns=1):
@@ -68,8 +70,13 @@ def draw(panel):
         out.append(f'<path d="M{LEFT} {y(value):.1f}H{RIGHT}" stroke="#ddd"/>')
         label = f'x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#444"'
         out.append(f"<text {label}>{value:g}</text>")
-    for number in panel.ticks:
+    written = math.inf
+    for number in reversed(panel.ticks):
         out.append(f'<path d="M{x(number):.1f} {BOTTOM}v5" stroke="#444"/>')
+        # Names that would touch the one behind are left out.
+        if written - x(number) < NAME:
+            continue
+        written = x(number)
         label = f'x="{x(number):.1f}" y="{BOTTOM + 19}" text-anchor="middle" fill="#444"'
         out.append(f"<text {label}>{number:,}</text>")
     out.append(f'<path d="M{LEFT} {BOTTOM}H{RIGHT}" stroke="#444"/>')

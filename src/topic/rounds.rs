@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::lock;
+use crate::clock::real_time;
 
 /// A follower's share of a round: a write to it takes a thread half as long or more, and the other half is
 /// for those who read and publish, perhaps on the same processors.
@@ -51,7 +52,7 @@ struct Watch(Option<Rounds>);
 impl Watch {
     async fn until(mut self, mut over: Instant, length: Duration) {
         while let Some(Rounds(round)) = &self.0 {
-            tokio::time::sleep_until(over.into()).await;
+            real_time(over).await;
             let next = lock(round).end(Instant::now(), length);
             match next {
                 Next::Await(later) => over = later,
