@@ -4,31 +4,21 @@
 //! answers when every worker it woke has done its work and waits again: what fell due has then
 //! been written. Deadlines of the transport are real time and none of this module's business.
 
+mod real;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::tick::Tick;
+pub use real::{real_time, uptime};
 pub use worker::Worker;
-
-/// How long the process has been running, about: real time, whatever clocks do.
-pub fn uptime() -> Tick {
-    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    BEGAN.elapsed().into()
-}
-
-/// Waits in real time, whatever clocks do: for what is no part of any script.
-pub async fn real_time(until: std::time::Instant) {
-    tokio::time::sleep_until(until.into()).await;
-}
 
 /// How a clock's time passes.
 #[derive(Debug, Clone, Copy, PartialEq)]

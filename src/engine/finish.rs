@@ -1,6 +1,10 @@
 //! How a performance comes to its end: the last event, what was held back, what the script does at last.
 
+use std::future::poll_fn;
 use std::time::Duration;
+
+use futures_util::future::FutureExt;
+use tokio::task::coop::unconstrained;
 
 use super::connections::Order;
 use super::outcome::{Outcome, Stop};
@@ -10,6 +14,7 @@ use super::waits::Waits;
 use crate::name::printable;
 use crate::plan::{Cue, Source};
 use crate::scenario::model::End;
+use crate::topic::Messages;
 
 impl Drop for Performance {
     fn drop(&mut self) {
@@ -58,7 +63,12 @@ impl Performance {
         if !self.is_simple() {
             return Ok(());
         }
-        let messages = self.waits.messages_at_hand();
+        let mut messages = Messages::new();
+        // Whatever the task has done in this turn already.
+        let taken = poll_fn(|cx| self.waits.poll_messages(cx, &mut messages));
+        if let Some(Ok(())) = unconstrained(taken).now_or_never() {
+            self.waits.passing_on(&messages);
+        }
         let now = self.worker.clock().now();
         for message in &messages {
             sink.about(Source::Relayed);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, select_all};
 use smallvec::SmallVec;
-use tokio::task::coop::unconstrained;
 
 use super::connections::LiveConnection;
 use super::parcel::Parcel;
@@ -259,17 +258,6 @@ impl Waits {
             [relay] => relay.subscription.poll_batch(cx, into, BATCH),
             _ => Poll::Pending,
         }
-    }
-
-    /// Messages of the only relay that are there, as many as can be written at once.
-    pub(super) fn messages_at_hand(&mut self) -> Messages {
-        let mut messages = Messages::new();
-        // Whatever the task has done in this turn already.
-        let taken = poll_fn(|cx| self.poll_messages(cx, &mut messages));
-        if let Some(Ok(())) = unconstrained(taken).now_or_never() {
-            self.passing_on(&messages);
-        }
-        messages
     }
 
     /// The worker is busy with these messages by now: the clock waits for it, and no longer for them.
