@@ -119,6 +119,11 @@ impl Draw {
         low + Duration::from_micros(self.below(width.saturating_add(1)))
     }
 
+    /// A lower-case letter, each as likely as the others.
+    pub fn letter(&mut self) -> char {
+        char::from(b'a' + self.below(26) as u8)
+    }
+
     /// A random (version 4) UUID, RFC 9562 §5.4.
     pub fn uuid(&mut self) -> String {
         let mut bytes = [0; 16];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mock_sse::expr::{Builder, Moment, NoState, NoTopics, RequestScope, to_json};
+use mock_sse::expr::{Builder, Moment, NoState, NoTopics, RequestScope, Text, to_json};
 use mock_sse::random::{Draw, DrawKey, Purpose};
 use mock_sse::request::Request;
 
@@ -37,6 +37,14 @@ pub fn run(bytes: &[u8]) {
             all.text(&text, &scope(), Moment::default()),
             "the same seed, the same text"
         );
+        let (usual, machine) = (scope(), scope());
+        let text_of = |text: &Text, scope| all.text(text, scope, Moment::default());
+        assert_eq!(
+            text_of(&text, &usual),
+            text_of(&text.clone().by_the_machine(), &machine),
+            "whoever renders it"
+        );
+        assert_eq!(usual.draws().bits(), machine.draws().bits(), "whoever draws");
     }
     if let Ok(condition) = condition {
         let _ = all.holds(&condition, &scope(), Moment::default());

@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::{
     Expr, Expressions, Remarks, Text, condition, costly, describe, fake, filters, functions, limits, meter,
-    print, rewrite, vocabulary,
+    plain::Plain, print, rewrite, vocabulary,
 };
 use crate::spelling::nearest;
 
@@ -47,6 +47,7 @@ struct Compiled {
     name: Arc<str>,
     /// The names that it takes from outside, in their order.
     used: Arc<[String]>,
+    plain: Option<Arc<Plain>>,
 }
 
 /// Collects the templates of a scenario.
@@ -188,6 +189,7 @@ impl Builder {
             name: compiled.name,
             source: source.into(),
             place: self.place.clone(),
+            plain: compiled.plain,
         })
     }
 
@@ -195,13 +197,16 @@ impl Builder {
         let name: Arc<str> = format!("t{}", self.count).into();
         self.compile(&name, template)?;
         self.count += 1;
-        let template = self.env.get_template(&name).ok();
-        let used = template.map(|template| template.undeclared_variables(false));
+        let compiled = self.env.get_template(&name).ok();
+        let used = compiled.map(|template| template.undeclared_variables(false));
         let mut used: Vec<String> = used.into_iter().flatten().collect();
         used.sort();
+        let is_function = |name: &str| self.is_global(name);
+        let plain = Plain::of(template, self.env.syntax().clone(), &is_function).map(Arc::new);
         Ok(Compiled {
             name,
             used: used.into(),
+            plain,
         })
     }
 

@@ -22,7 +22,7 @@ pub(super) fn add(env: &mut Environment<'static>) {
 
 /// A lower-case letter, each as likely as the others.
 fn letter(state: &State) -> Result<String, Error> {
-    Ok(char::from(b'a' + stream(state)?.draws().below(26) as u8).to_string())
+    Ok(stream(state)?.draws().letter().to_string())
 }
 
 /// A version 4 UUID.

@@ -12,6 +12,7 @@ mod filters;
 mod functions;
 mod limits;
 mod meter;
+mod plain;
 mod query;
 mod remarks;
 mod request;
@@ -35,6 +36,7 @@ pub use state::{NoState, StateView};
 pub use vocabulary::{Vocabulary, vocabulary};
 
 use limits::MAX_OUTPUT;
+use plain::Plain;
 
 /// All templates of one scenario, compiled.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Expr {
     name: Arc<str>,
     source: Arc<str>,
     place: Arc<str>,
+    /// If it can be had without the machine.
+    plain: Option<Arc<Plain>>,
 }
 
 impl std::fmt::Debug for Expr {
@@ -133,6 +137,16 @@ impl Text {
         Text::Fixed(text.into())
     }
 
+    /// The same, rendered by minijinja in any case: what is compared with what is usual.
+    #[doc(hidden)]
+    pub fn by_the_machine(self) -> Text {
+        match self {
+            Text::Template(expr) => Text::Template(Expr { plain: None, ..expr }),
+            Text::Value(expr) => Text::Value(Expr { plain: None, ..expr }),
+            fixed => fixed,
+        }
+    }
+
     /// Why what it was rendered to is of no use, with where it stands.
     pub fn located(&self, why: String) -> RenderError {
         match self {
@@ -160,6 +174,9 @@ impl Expressions {
     }
 
     fn evaluate(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<Value, RenderError> {
+        if let Some(value) = expr.plain.as_ref().and_then(|plain| plain.value(scope, moment)) {
+            return Ok(value);
+        }
         let template = self.env.get_template(&expr.name)?;
         let captured = template.render_captured(scope.at(moment))?;
         account(scope, captured.state());
@@ -170,6 +187,9 @@ impl Expressions {
 
     /// The text of a template with several parts.
     fn written(&self, expr: &Expr, scope: &RequestScope, moment: Moment) -> Result<String, RenderError> {
+        if let Some(text) = expr.plain.as_ref().and_then(|plain| plain.text(scope, moment)) {
+            return Ok(text);
+        }
         let template = self.env.get_template(&expr.name)?;
         let mut out = Bounded(Vec::new());
         let captured = template.render_captured_to(scope.at(moment), &mut out)?;

@@ -196,6 +196,16 @@ impl RequestScope {
         Params::merged(self.inner.request.request())
     }
 
+    /// What a name stands for; `None` for none, or a function's.
+    pub(super) fn named(&self, name: &str, moment: Moment) -> Option<Value> {
+        self.inner.named(name, moment)
+    }
+
+    /// Whether a name of the scenario's own stands before a function's.
+    pub(super) fn hides(&self, function: &str) -> bool {
+        lock(&self.inner.names).contains_key(function)
+    }
+
     /// The context for one rendering.
     pub(super) fn at(&self, moment: Moment) -> Value {
         Value::from_object(View {
@@ -217,25 +227,11 @@ impl Object for View {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let inner = &self.inner;
-        // The scenario's own names come first: a capture may be called `now`.
-        if let Some(value) = lock(&inner.names).get(key) {
-            return Some(value.clone());
+        match key {
+            STREAM => Some(Value::from_dyn_object(self.inner.clone())),
+            TOPICS => Some(Value::from_dyn_object(self.inner.topics.clone())),
+            name => self.inner.named(name, self.moment),
         }
-        Some(match key {
-            "request" => Value::from_dyn_object(inner.request.clone()),
-            "vars" => inner.vars.clone(),
-            "attempt" => Value::from(inner.attempt),
-            "last_event_id" => Value::from(inner.last_event_id.as_str()),
-            "base" => Value::from(inner.base.as_str()),
-            "seq" => Value::from(self.moment.seq),
-            "elapsed" => Value::from(self.moment.elapsed_ms),
-            "now" => Value::from(self.moment.now_ms),
-            "state" => Value::from_dyn_object(inner.state.clone()),
-            STREAM => Value::from_dyn_object(inner.clone()),
-            TOPICS => Value::from_dyn_object(inner.topics.clone()),
-            _ => return None,
-        })
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -247,6 +243,25 @@ impl Object for View {
 impl Object for Inner {}
 
 impl Inner {
+    /// What a name stands for. The scenario's own names come first: a capture may be called `now`.
+    fn named(&self, name: &str, moment: Moment) -> Option<Value> {
+        if let Some(value) = lock(&self.names).get(name) {
+            return Some(value.clone());
+        }
+        Some(match name {
+            "request" => Value::from_dyn_object(self.request.clone()),
+            "vars" => self.vars.clone(),
+            "attempt" => Value::from(self.attempt),
+            "last_event_id" => Value::from(self.last_event_id.as_str()),
+            "base" => Value::from(self.base.as_str()),
+            "seq" => Value::from(moment.seq),
+            "elapsed" => Value::from(moment.elapsed_ms),
+            "now" => Value::from(moment.now_ms),
+            "state" => Value::from_dyn_object(self.state.clone()),
+            _ => return None,
+        })
+    }
+
     /// The draws for data.
     pub(super) fn draws(&self) -> MutexGuard<'_, Draw> {
         lock(&self.draws)

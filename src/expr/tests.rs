@@ -1,6 +1,7 @@
 mod bounds;
 mod hostile;
 mod language;
+mod plain;
 
 use super::*;
 use crate::random::{Draw, DrawKey, Purpose};
