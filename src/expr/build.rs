@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use minijinja::machinery::{Token, tokenize};
+use minijinja::machinery::ast::Stmt;
+use minijinja::machinery::{Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -195,18 +196,20 @@ impl Builder {
 
     fn compiled_anew(&mut self, template: &str) -> Result<Compiled, Fault> {
         let name: Arc<str> = format!("t{}", self.count).into();
-        self.compile(&name, template)?;
+        // The syntax errors come from the compiler.
+        let parsed = parse(template, "", self.env.syntax().clone()).ok();
+        self.compile(&name, template, parsed.as_ref())?;
         self.count += 1;
         let compiled = self.env.get_template(&name).ok();
         let used = compiled.map(|template| template.undeclared_variables(false));
         let mut used: Vec<String> = used.into_iter().flatten().collect();
         used.sort();
         let is_function = |name: &str| self.is_global(name);
-        let plain = Plain::of(template, self.env.syntax().clone(), &is_function).map(Arc::new);
+        let plain = parsed.and_then(|parsed| Plain::of(&parsed, &is_function));
         Ok(Compiled {
             name,
             used: used.into(),
-            plain,
+            plain: plain.map(Arc::new),
         })
     }
 
@@ -216,9 +219,9 @@ impl Builder {
             .is_ok()
     }
 
-    fn compile(&mut self, name: &str, template: &str) -> Result<(), Fault> {
+    fn compile(&mut self, name: &str, template: &str, parsed: Option<&Stmt>) -> Result<(), Fault> {
         let deep = limits::may_build_up(template);
-        let metered = rewrite::metered(template, self.env.syntax().clone(), deep);
+        let metered = parsed.and_then(|parsed| rewrite::metered(parsed, deep));
         let written_anew = metered.is_some();
         let source = metered.unwrap_or_else(|| template.to_owned());
         let added = self.env.add_template_owned(name.to_owned(), source);

@@ -9,8 +9,6 @@ use std::fmt::Write;
 
 use minijinja::Value;
 use minijinja::machinery::ast::{CallArg, CallType, Expr, Stmt};
-use minijinja::machinery::parse;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 
 use super::build::RESULT;
@@ -52,12 +50,8 @@ pub(super) enum Draw {
 
 impl Plain {
     /// A template, if it is plain. `is_function` tells the names of functions from others.
-    pub(super) fn of(
-        source: &str,
-        syntax: SyntaxConfig,
-        is_function: &dyn Fn(&str) -> bool,
-    ) -> Option<Plain> {
-        let Stmt::Template(template) = parse(source, "", syntax).ok()? else {
+    pub(super) fn of(template: &Stmt, is_function: &dyn Fn(&str) -> bool) -> Option<Plain> {
+        let Stmt::Template(template) = template else {
             return None;
         };
         let part = |expr: &Expr| Part::of(expr).filter(|part| !part.is_bare(is_function));

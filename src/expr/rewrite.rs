@@ -9,27 +9,24 @@ mod expression;
 mod kind;
 
 use minijinja::machinery::ast::{self, Expr, Stmt};
-use minijinja::machinery::parse;
-use minijinja::syntax::SyntaxConfig;
 
 use kind::Bound;
 
-/// The source to compile instead of this one; `None` if this one will do, or does not parse.
+/// The source to compile instead of this one; `None` if this one will do.
 /// In a `deep` template lists may grow one into the other by many `set`s.
-pub(super) fn metered(source: &str, syntax: SyntaxConfig, deep: bool) -> Option<String> {
-    let written = written(source, syntax, deep)?;
+pub(super) fn metered(template: &Stmt, deep: bool) -> Option<String> {
+    let written = written(template, deep);
     written.metered.then_some(written.out)
 }
 
-fn written(source: &str, syntax: SyntaxConfig, deep: bool) -> Option<Writer> {
-    let template = parse(source, "", syntax).ok()?;
+fn written(template: &Stmt, deep: bool) -> Writer {
     let mut writer = Writer {
         out: String::new(),
         metered: false,
         deep,
     };
-    writer.stmt(&template);
-    Some(writer)
+    writer.stmt(template);
+    writer
 }
 
 struct Writer {
