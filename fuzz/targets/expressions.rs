@@ -45,6 +45,7 @@ pub fn run(bytes: &[u8]) {
             "whoever renders it"
         );
         assert_eq!(usual.draws().bits(), machine.draws().bits(), "whoever draws");
+        assert_eq!(usual.spent(), machine.spent(), "whoever takes the steps");
     }
     if let Ok(condition) = condition {
         let _ = all.holds(&condition, &scope(), Moment::default());

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use minijinja::machinery::ast::Stmt;
 use minijinja::machinery::{Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -196,16 +195,20 @@ impl Builder {
 
     fn compiled_anew(&mut self, template: &str) -> Result<Compiled, Fault> {
         let name: Arc<str> = format!("t{}", self.count).into();
-        // The syntax errors come from the compiler.
+        // What does not parse is told by the compiler.
         let parsed = parse(template, "", self.env.syntax().clone()).ok();
-        self.compile(&name, template, parsed.as_ref())?;
+        let deep = limits::may_build_up(template);
+        let metered = parsed.as_ref().and_then(|parsed| rewrite::metered(parsed, deep));
+        let plain = match &metered {
+            None => parsed.and_then(|parsed| Plain::of(&parsed, &|name| self.is_global(name))),
+            Some(_) => None,
+        };
+        self.compile(&name, template, metered)?;
         self.count += 1;
         let compiled = self.env.get_template(&name).ok();
         let used = compiled.map(|template| template.undeclared_variables(false));
         let mut used: Vec<String> = used.into_iter().flatten().collect();
         used.sort();
-        let is_function = |name: &str| self.is_global(name);
-        let plain = parsed.and_then(|parsed| Plain::of(&parsed, &is_function));
         Ok(Compiled {
             name,
             used: used.into(),
@@ -219,9 +222,7 @@ impl Builder {
             .is_ok()
     }
 
-    fn compile(&mut self, name: &str, template: &str, parsed: Option<&Stmt>) -> Result<(), Fault> {
-        let deep = limits::may_build_up(template);
-        let metered = parsed.and_then(|parsed| rewrite::metered(parsed, deep));
+    fn compile(&mut self, name: &str, template: &str, metered: Option<String>) -> Result<(), Fault> {
         let written_anew = metered.is_some();
         let source = metered.unwrap_or_else(|| template.to_owned());
         let added = self.env.add_template_owned(name.to_owned(), source);

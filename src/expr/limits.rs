@@ -218,7 +218,7 @@ pub(super) fn reached(error: &Error) -> Option<String> {
         return Some("a range has 100000 entries at the most".into());
     }
     // Nothing but the limit keeps from being written what is rendered.
-    if detail == "I/O error during rendering" {
+    if error.kind() == ErrorKind::WriteFailure && detail == "I/O error during rendering" {
         return Some(too_large().0);
     }
     let repeated = detail.starts_with("repeated ") && detail.ends_with("too large");

@@ -22,7 +22,7 @@ mod state;
 mod turns;
 mod vocabulary;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use minijinja::{Environment, Value};
@@ -308,14 +308,22 @@ pub fn to_json(value: &Value) -> Result<Json, RenderError> {
 
 /// A value as it stands inside text: strings raw, everything else as compact JSON.
 fn print(value: &Value) -> Result<String, RenderError> {
-    match value.as_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => match value.is_integer().then(|| value.as_i64()).flatten() {
-            // As JSON has it.
-            Some(number) => Ok(number.to_string()),
-            None => Ok(to_json(value)?.to_string()),
-        },
+    let mut out = String::new();
+    print_into(&mut out, value)?;
+    Ok(out)
+}
+
+fn print_into(out: &mut String, value: &Value) -> Result<(), RenderError> {
+    if let Some(text) = value.as_str() {
+        out.push_str(text);
+        return Ok(());
     }
+    let written = match value.is_integer().then(|| value.as_i64()).flatten() {
+        // As JSON has it.
+        Some(number) => write!(out, "{number}"),
+        None => write!(out, "{}", to_json(value)?),
+    };
+    written.map_err(|e| RenderError(e.to_string()))
 }
 
 fn missing() -> RenderError {

@@ -58,7 +58,7 @@ impl TopicView for NoTopics {
     }
 }
 
-/// Everything that stays the same for all of one request's renderings.
+/// Everything that stays the same for all of one request's renderings, of which there is one at a time.
 #[derive(Clone)]
 pub struct RequestScope {
     inner: Arc<Inner>,

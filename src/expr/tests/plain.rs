@@ -76,21 +76,19 @@ const MOMENT: Moment = Moment {
     now_ms: 10,
 };
 
-/// What is rendered, as text and with its type, and what would be drawn next.
+/// What is rendered, as text and with its type; what would be drawn next, and the steps that it took.
 fn all_of(all: &Expressions, text: &Text, hiding: bool) -> impl PartialEq + std::fmt::Debug + use<> {
     let scope = bound(hiding);
     let written = all.text(text, &scope, MOMENT);
     let optional = all.optional(text, &scope, MOMENT);
     let tree = all.tree(&Tree::Text(text.clone()), &scope, MOMENT);
     let next = scope.draws().bits();
-    (written, optional, tree, next)
+    (written, optional, tree, next, scope.spent())
 }
 
 fn compare(source: &str) {
     let mut builder = Builder::new(vec!["model".into()]);
-    let Ok(text) = builder.text(source, &names()) else {
-        return;
-    };
+    let text = builder.text(source, &names()).expect(source);
     let all = builder.finish();
     for hiding in [false, true] {
         let usual = all_of(&all, &text, hiding);
@@ -109,6 +107,14 @@ fn the_same_comes_out_whoever_renders_it() {
             compare(&format!("{{{{ uuid() }}}} {first} {second}"));
         }
     }
+}
+
+#[test]
+fn what_is_metered_is_the_machines() {
+    let brackets = "(".repeat(1001);
+    let source = format!("{{{{ pick(['{brackets}']) }}}}");
+    assert!(!is_plain(&source));
+    compare(&source);
 }
 
 fn is_plain(source: &str) -> bool {
@@ -162,12 +168,72 @@ fn what_is_too_much_is_told_and_draws_as_before() {
 }
 
 #[test]
-fn steps_count_whoever_takes_them() {
+fn the_bytes_of_a_text_count_where_it_is_written_and_not_where_it_is_named() {
+    let steps = |source: &str| {
+        let mut builder = Builder::new(vec![]);
+        let text = builder.text(source, &names()).unwrap();
+        let all = builder.finish();
+        let spent = |text: &Text| {
+            let scope = scope(1);
+            scope.bind("room", Value::from("x".repeat(64_000)));
+            all.text(text, &scope, MOMENT).unwrap();
+            scope.spent()
+        };
+        assert_eq!(spent(&text), spent(&text.clone().by_the_machine()), "{source}");
+        spent(&text)
+    };
+    assert_eq!(steps("{{ room }}"), 2);
+    assert_eq!(steps("{{ room }} {{ seq }}"), 1_006);
+}
+
+#[test]
+fn conditions_and_values_are_the_same() {
+    let sources = [
+        "seq",
+        "room",
+        "item.name",
+        "unset",
+        "null",
+        "uuid()",
+        "pick(['', 1])",
+    ];
+    for source in sources {
+        let mut builder = Builder::new(vec![]);
+        let expr = builder.expr(source, &names()).unwrap();
+        assert!(expr.plain.is_some(), "{source}");
+        let machine = Expr {
+            plain: None,
+            ..expr.clone()
+        };
+        let all = builder.finish();
+        let asked = |expr: &Expr| {
+            let scope = bound(false);
+            let holds = all.holds(expr, &scope, MOMENT);
+            let client = all.client(expr, &scope, MOMENT);
+            let value = all.value(expr, &scope, MOMENT).unwrap();
+            let next = scope.draws().bits();
+            (
+                holds,
+                client,
+                value.kind(),
+                value.to_string(),
+                next,
+                scope.spent(),
+            )
+        };
+        assert_eq!(asked(&expr), asked(&machine), "{source}");
+    }
+}
+
+#[test]
+fn too_long_a_value_is_the_machines_to_refuse() {
     let mut builder = Builder::new(vec![]);
-    let text = builder.text("{{ seq }} {{ room }}", &names()).unwrap();
+    let text = builder.text("{{ room }}", &names()).unwrap();
     let all = builder.finish();
     let scope = scope(1);
-    scope.bind("room", Value::from("x".repeat(64_000)));
-    all.text(&text, &scope, MOMENT).unwrap();
-    assert!((1_000..1_100).contains(&scope.spent()), "{}", scope.spent());
+    scope.bind("room", Value::from("x".repeat(MAX_OUTPUT + 1)));
+    let error = all.text(&text, &scope, MOMENT).unwrap_err().0;
+    let machine = all.text(&text.by_the_machine(), &scope, MOMENT).unwrap_err().0;
+    assert_eq!(error, machine);
+    assert!(error.contains("16 MiB"), "{error}");
 }
