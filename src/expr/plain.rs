@@ -25,7 +25,11 @@ pub(super) enum Plain {
     /// One expression, whose value keeps its type.
     Value(Term),
     /// Text with expressions in it.
-    Text(Box<[Piece]>),
+    Text {
+        pieces: Box<[Piece]>,
+        /// Bytes that it will likely have.
+        length: usize,
+    },
 }
 
 pub(super) enum Piece {
@@ -67,7 +71,9 @@ impl Plain {
                     Stmt::EmitExpr(emit) => term(&emit.expr).map(Piece::Term),
                     _ => None,
                 };
-                pieces.iter().map(one).collect::<Option<_>>().map(Plain::Text)
+                let pieces: Box<[Piece]> = pieces.iter().map(one).collect::<Option<_>>()?;
+                let length = pieces.iter().map(Piece::likely_length).sum();
+                Some(Plain::Text { pieces, length })
             }
             _ => None,
         }
@@ -89,9 +95,11 @@ impl Plain {
 
     /// The text of a template with several pieces, unless it is the machine's to write.
     pub(super) fn text(&self, scope: &RequestScope, moment: Moment) -> Option<String> {
-        let Plain::Text(pieces) = self else { return None };
+        let Plain::Text { pieces, length } = self else {
+            return None;
+        };
         let mut drawing = Drawing::begin(scope);
-        let mut out = String::new();
+        let mut out = String::with_capacity(*length);
         let mut cost = 0;
         for piece in pieces {
             match piece {
@@ -112,6 +120,15 @@ impl Plain {
         }
         drawing.done(cost + out.len());
         Some(out)
+    }
+}
+
+impl Piece {
+    fn likely_length(&self) -> usize {
+        match self {
+            Piece::Text(text) => text.len(),
+            Piece::Term(_) => 20,
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! The text/event-stream format (HTML standard, §9.2.5).
 
+use std::io::Write;
+
+use memchr::memchr2;
+
 use super::style::{Field, Style};
 use crate::event::Event;
 
@@ -9,7 +13,10 @@ use crate::event::Event;
 /// own. The other fields cannot hold line ends: each becomes a space, so that no value can inject
 /// a field.
 pub fn encode(event: &Event, style: &Style) -> Vec<u8> {
-    let size = 64 + event.data.as_ref().map_or(0, |d| d.len() + d.len() / 16);
+    let fields = [&event.comment, &event.event, &event.data, &event.id];
+    let bytes: usize = fields.into_iter().flatten().map(|field| field.len()).sum();
+    // With their names and line ends, and some lines of data.
+    let size = 64 + bytes + bytes / 16;
     let mut out = Writer {
         out: Vec::with_capacity(size),
         style,
@@ -22,7 +29,7 @@ pub fn encode(event: &Event, style: &Style) -> Vec<u8> {
             Field::Id => out.one_line(b"id", event.id.as_deref()),
             Field::Retry => {
                 if let Some(retry) = event.retry {
-                    out.field(b"retry", retry.to_string().as_bytes());
+                    out.number(b"retry", retry);
                 }
             }
         }
@@ -59,13 +66,21 @@ impl Writer<'_> {
         self.end_line();
     }
 
+    fn number(&mut self, name: &[u8], value: u64) {
+        self.out.extend_from_slice(name);
+        let space = if self.style.space { " " } else { "" };
+        // Writing to memory does not fail.
+        let _ = write!(self.out, ":{space}{value}");
+        self.end_line();
+    }
+
     fn end_line(&mut self) {
         self.out.extend_from_slice(self.style.eol.bytes());
     }
 }
 
 fn single_line(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    if !value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+    if memchr2(b'\r', b'\n', value).is_none() {
         return value.into();
     }
     let replaced: Vec<u8> = value
@@ -77,7 +92,7 @@ fn single_line(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 
 fn lines(text: &[u8], mut each: impl FnMut(&[u8])) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+    while let Some(at) = memchr2(b'\r', b'\n', rest) {
         each(&rest[..at]);
         let crlf = rest[at] == b'\r' && rest.get(at + 1) == Some(&b'\n');
         rest = &rest[at + if crlf { 2 } else { 1 }..];

@@ -1,6 +1,8 @@
 //! A piece of a stream's body, encoded once for every transport that may carry it.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use std::io::Write;
+
+use bytes::Bytes;
 
 /// One write of a stream's body, with its HTTP/1.1 chunk framing already around it (RFC 9112, §7.1).
 ///
@@ -15,14 +17,16 @@ impl Frame {
     /// Frames a body piece. It must not be empty: an empty chunk would end the body.
     pub fn new(body: &[u8]) -> Frame {
         debug_assert!(!body.is_empty());
-        let mut chunk = BytesMut::with_capacity(body.len() + 12);
-        chunk.put_slice(format!("{:x}\r\n", body.len()).as_bytes());
-        let head = chunk.len() as u8;
-        chunk.put_slice(body);
-        chunk.put_slice(b"\r\n");
+        // As long as it will be: what has room to spare needs memory for that, and a second allocation.
+        let head = hex_digits(body.len()) + 2;
+        let mut chunk = Vec::with_capacity(head + body.len() + 2);
+        // Writing to memory does not fail.
+        let _ = write!(chunk, "{:x}\r\n", body.len());
+        chunk.extend_from_slice(body);
+        chunk.extend_from_slice(b"\r\n");
         Frame {
-            chunk: chunk.freeze(),
-            head,
+            chunk: chunk.into(),
+            head: head as u8,
         }
     }
 
@@ -57,6 +61,10 @@ impl Frame {
     }
 }
 
+fn hex_digits(number: usize) -> usize {
+    number.checked_ilog(16).unwrap_or(0) as usize + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +77,16 @@ mod tests {
         assert_eq!(frame.len(), 9);
         assert_eq!(frame.part(4), b"9\r\ndata");
         assert_eq!(frame.part(99), b"9\r\ndata: a\n\n");
+    }
+
+    #[test]
+    fn whatever_its_length_the_body_comes_back_and_nothing_is_left_over() {
+        for length in [1, 9, 15, 16, 17, 255, 256, 4095, 4096, 65_535, 65_536, 1 << 20] {
+            let body = vec![b'x'; length];
+            let frame = Frame::new(&body);
+            assert_eq!(frame.as_bytes(), body, "{length}");
+            let chunk = [format!("{length:x}\r\n").as_bytes(), &body, b"\r\n"].concat();
+            assert_eq!(frame.chunk(), &chunk, "{length}");
+        }
     }
 }
