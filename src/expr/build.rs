@@ -50,6 +50,11 @@ struct Compiled {
     plain: Option<Arc<Plain>>,
 }
 
+/// Whether there is anything to render in a text.
+pub fn is_template(source: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|begin| source.contains(begin))
+}
+
 /// Collects the templates of a scenario.
 pub struct Builder {
     env: Environment<'static>,
@@ -133,16 +138,17 @@ impl Builder {
 
     /// A bare expression (`client`, `for_each`): no braces around it.
     pub fn expr(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {
-        check_size(source, true)?;
+        let tokens = tokens_of(source, true)?;
         no_braces(source)?;
         minijinja::machinery::parse_expr(source).map_err(|e| syntax(&e))?;
-        self.add(format!("{{% set {RESULT} = ({source}) %}}"), source, true, names)
+        let template = format!("{{% set {RESULT} = ({source}) %}}");
+        self.add(template, source, &tokens, names)
     }
 
     /// A bare expression that is asked whether it holds (`when`, `if`, `while`). One that can be
     /// seen to hold always, or never, is a fault: a text, a number, a list, a calculation.
     pub fn condition(&mut self, source: &str, names: &[String]) -> Result<Expr, Fault> {
-        check_size(source, true)?;
+        tokens_of(source, true)?;
         no_braces(source)?;
         let expr = minijinja::machinery::parse_expr(source).map_err(|e| syntax(&e))?;
         if let Some(fault) = condition::never_one(&expr) {
@@ -154,19 +160,25 @@ impl Builder {
 
     /// Text that may hold templates.
     pub fn text(&mut self, source: &str, names: &[String]) -> Result<Text, Fault> {
-        if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
+        if !is_template(source) {
             return Ok(Text::fixed(source));
         }
-        check_size(source, false)?;
+        let tokens = tokens_of(source, false)?;
         if let Some(inner) = lone_expression(source) {
             let template = format!("{{% set {RESULT} = ({inner}) %}}");
-            return self.add(template, source, false, names).map(Text::Value);
+            return self.add(template, source, &tokens, names).map(Text::Value);
         }
-        self.add(source.to_owned(), source, false, names)
+        self.add(source.to_owned(), source, &tokens, names)
             .map(Text::Template)
     }
 
-    fn add(&mut self, template: String, source: &str, bare: bool, names: &[String]) -> Result<Expr, Fault> {
+    fn add(
+        &mut self,
+        template: String,
+        source: &str,
+        tokens: &[Token],
+        names: &[String],
+    ) -> Result<Expr, Fault> {
         let known = self.compiled.get(&template).cloned();
         let is_new = known.is_none();
         let compiled = match known {
@@ -175,7 +187,7 @@ impl Builder {
         };
         self.check_names(&compiled.used, names)?;
         if is_new {
-            self.check_words(source, bare)?;
+            self.check_words(tokens)?;
             self.compiled.insert(template, compiled.clone());
         }
         let functions: Vec<String> = compiled
@@ -184,7 +196,7 @@ impl Builder {
             .filter(|n| self.is_global(n))
             .cloned()
             .collect();
-        self.remarks.note(source, bare, &functions, names);
+        self.remarks.note(tokens, &functions, names);
         Ok(Expr {
             name: compiled.name,
             source: source.into(),
@@ -252,11 +264,7 @@ impl Builder {
     }
 
     /// Filters, tests and members of `vars`: minijinja looks them up only while rendering.
-    fn check_words(&self, source: &str, bare: bool) -> Result<(), Fault> {
-        let tokens: Vec<Token> = tokenize(source, bare, Default::default())
-            .map_while(Result::ok)
-            .map(|(t, _)| t)
-            .collect();
+    fn check_words(&self, tokens: &[Token]) -> Result<(), Fault> {
         for (i, token) in tokens.iter().enumerate() {
             let next = |n: usize| match tokens.get(i + n) {
                 Some(Token::Ident(name)) => Some(*name),
@@ -311,10 +319,20 @@ impl Builder {
     }
 }
 
-fn check_size(source: &str, bare: bool) -> Result<(), Fault> {
-    let tokens = tokenize(source, bare, Default::default()).map_while(Result::ok);
-    let fault = limits::source_too_large(source).or_else(|| limits::tokens_too_deep(tokens.map(|(t, _)| t)));
-    fault.map_or(Ok(()), |message| Err(about_all(message, None)))
+/// The words and signs of a source that is small enough to compile, up to one that is none.
+fn tokens_of(source: &str, bare: bool) -> Result<Vec<Token<'_>>, Fault> {
+    let too_much = |message| about_all(message, None);
+    if let Some(message) = limits::source_too_large(source) {
+        return Err(too_much(message));
+    }
+    let tokens: Vec<Token> = tokenize(source, bare, Default::default())
+        .map_while(Result::ok)
+        .map(|(token, _)| token)
+        .collect();
+    match limits::tokens_too_deep(&tokens) {
+        Some(message) => Err(too_much(message)),
+        None => Ok(tokens),
+    }
 }
 
 fn no_braces(source: &str) -> Result<(), Fault> {

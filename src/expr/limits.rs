@@ -40,9 +40,9 @@ pub(super) fn source_too_large(source: &str) -> Option<String> {
 }
 
 /// Why an expression is too deep to compile, if it is.
-pub(super) fn tokens_too_deep<'a>(tokens: impl IntoIterator<Item = Token<'a>>) -> Option<String> {
+pub(super) fn tokens_too_deep(tokens: &[Token]) -> Option<String> {
     let mut depth = Depth::default();
-    tokens.into_iter().find_map(|token| depth.take(&token))
+    tokens.iter().find_map(|token| depth.take(token))
 }
 
 /// That brackets or blocks are too deep.

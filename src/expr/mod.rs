@@ -28,7 +28,7 @@ use std::sync::Arc;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
 
-pub use build::{Builder, Fault};
+pub use build::{Builder, Fault, is_template};
 pub use query::{BadParams, Params};
 pub use remarks::Remarks;
 pub use scope::{Moment, NoTopics, RequestScope, TopicView};

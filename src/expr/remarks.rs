@@ -1,6 +1,6 @@
 //! What is most likely a slip in an expression that compiles: it would only be missing, or empty.
 
-use minijinja::machinery::{Token, tokenize};
+use minijinja::machinery::Token;
 
 use super::Fault;
 use super::request::MEMBERS;
@@ -16,12 +16,8 @@ pub struct Remarks {
 }
 
 impl Remarks {
-    /// Looks through a source. `functions` are those that are used, `names` what is in scope beside them.
-    pub(super) fn note(&mut self, source: &str, bare: bool, functions: &[String], names: &[String]) {
-        let tokens: Vec<Token> = tokenize(source, bare, Default::default())
-            .map_while(Result::ok)
-            .map(|(token, _)| token)
-            .collect();
+    /// Looks through the words and signs of a source. `functions` are those that are used, `names` what is in scope beside them.
+    pub(super) fn note(&mut self, tokens: &[Token], functions: &[String], names: &[String]) {
         for (i, token) in tokens.iter().enumerate() {
             let Token::Ident(word) = token else { continue };
             let before = i.checked_sub(1).and_then(|before| tokens.get(before));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::Compiler;
-use crate::expr::{Text, Tree};
+use crate::expr::{Text, Tree, is_template};
 use crate::scenario::decode::{Anything, DurationText, Scalar};
 use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::model::{Data, Id, Numbers, Pace};
@@ -36,6 +36,9 @@ impl Compiler<'_> {
             return None;
         }
         self.uses.note(&source);
+        if !is_template(&source) {
+            return Some(Text::fixed(&source));
+        }
         let text = self.at(&scalar.span, |this| this.expressions.text(&source, names));
         text.map_err(|fault| self.fault(&scalar.span, fault)).ok()
     }
