@@ -45,6 +45,9 @@ endpoints:
     );
     let streams: Vec<Stream> = (0..4).map(|_| server.open("/signals", &[])).collect();
     assert_eq!(body(&server, "/alive"), "yes");
+    // Its turn, and not the end of one of theirs.
+    let log = server.log.text();
+    assert!(!log.contains("steps without sending"), "{log}");
     drop(streams);
     assert_eq!(body(&server, "/alive"), "yes");
 }

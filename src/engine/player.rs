@@ -9,6 +9,7 @@ use futures_util::future::FutureExt;
 use super::connections::Registered;
 use super::outcome::{NotBegun, Outcome, Stop, failed};
 use super::outlet::{Blow, Outlet};
+use super::playing::ROUNDS;
 use super::rest::Woken;
 use super::sink::Sink;
 use super::stage::Stage;
@@ -110,11 +111,16 @@ impl Performance {
     /// Plays to the end: how it came to that.
     pub async fn play<S: Sink>(&mut self, sink: &mut S) -> Outcome {
         let mut woken = Ok(Woken::Due);
+        let mut rounds = 0;
         loop {
             if let Some(outcome) = Box::pin(self.work(woken, sink)).await {
                 return outcome;
             }
             woken = poll_fn(|cx| self.poll_rest(cx, sink)).await;
+            rounds = (rounds + 1) % ROUNDS;
+            if rounds == 0 {
+                tokio::task::yield_now().await;
+            }
         }
     }
 

@@ -21,6 +21,9 @@ pub trait House: Send + 'static {
     fn parts(&mut self) -> (&mut Performance, &mut Self::Sink);
 }
 
+/// How often it works and rests before others have their turn.
+pub(super) const ROUNDS: u32 = 64;
+
 /// Plays to the end; the house comes back with how it came to that.
 pub struct Playing<H>(State<H>);
 
@@ -52,7 +55,8 @@ impl<H: House> Future for Playing<H> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let state = &mut self.0;
-        loop {
+        // A script whose waits are all over at once would keep the thread for ever.
+        for _ in 0..ROUNDS {
             *state = match state {
                 State::Comes(_) => match std::mem::replace(state, State::Over) {
                     State::Comes(house) => State::Works(Box::pin(work(house, Ok(Woken::Due)))),
@@ -77,5 +81,7 @@ impl<H: House> Future for Playing<H> {
                 State::Over => return Poll::Pending,
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
