@@ -7,11 +7,11 @@ use minijinja::machinery::{Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
+use super::fault::{Fault, about_all, syntax, unavailable, unknown};
 use super::{
-    Expr, Expressions, Remarks, Text, condition, costly, describe, fake, filters, functions, limits, meter,
+    Expr, Expressions, Remarks, Text, condition, costly, fake, filters, functions, limits, meter,
     plain::Plain, print, rewrite, vocabulary,
 };
-use crate::spelling::nearest;
 
 /// The name under which an expression's value is found after rendering.
 pub(super) const RESULT: &str = "result_";
@@ -29,17 +29,6 @@ pub(super) const SCOPE: &[&str] = &[
     "base",
     "state",
 ];
-
-/// What is wrong with an expression, and at which word of it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-    /// The word it is about; empty if it is about the whole.
-    pub word: String,
-}
 
 /// A template that has been compiled, whose words are known.
 #[derive(Clone)]
@@ -356,42 +345,6 @@ fn check_fake(kind: &str) -> Result<(), Fault> {
         hint: Some(crate::spelling::suggest(kind, &kinds)),
         word: kind.to_owned(),
     })
-}
-
-fn unavailable(name: &str, why: &str) -> Fault {
-    Fault {
-        message: format!("`{name}` is not available here"),
-        hint: (!why.is_empty()).then(|| why.to_owned()),
-        word: name.to_owned(),
-    }
-}
-
-fn about_all(message: String, hint: Option<String>) -> Fault {
-    Fault {
-        message,
-        hint,
-        word: String::new(),
-    }
-}
-
-fn unknown(what: &str, name: &str, known: &[&str]) -> Fault {
-    let hint = match nearest(name, known.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None if known.is_empty() => "there are none".to_owned(),
-        None => format!("in scope: {}", known.join(", ")),
-    };
-    Fault {
-        message: format!("there is no {what} `{name}`"),
-        hint: Some(hint),
-        word: name.to_owned(),
-    }
-}
-
-fn syntax(error: &Error) -> Fault {
-    about_all(
-        format!("this expression does not parse: {}", describe(error)),
-        None,
-    )
 }
 
 /// The inside of text that is one `{{ … }}` and nothing else.

@@ -8,6 +8,7 @@ mod condition;
 mod costly;
 mod fake;
 mod fake_words;
+mod fault;
 mod filters;
 mod functions;
 mod limits;
@@ -28,7 +29,8 @@ use std::sync::Arc;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
 
-pub use build::{Builder, Fault, is_template};
+pub use build::{Builder, is_template};
+pub use fault::Fault;
 pub use query::{BadParams, Params};
 pub use remarks::Remarks;
 pub use scope::{Moment, NoTopics, RequestScope, TopicView};
